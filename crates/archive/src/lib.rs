@@ -1,0 +1,1 @@
+//! The sink that writes the partitioned archive to object storage.

@@ -1,0 +1,139 @@
+//! One event to one line of JSON and back.
+//!
+//! The line is written field by field into the caller's buffer: no intermediate tree, no allocation of its own.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::{Event, Time};
+
+/// Why bytes are not an event.
+#[derive(Debug, thiserror::Error)]
+#[error("not an event: {0}")]
+pub struct DecodeError(#[from] serde_json::Error);
+
+impl<'a> Event<'a> {
+    /// Appends the event as one JSON object, without a line end. Fields in declaration order; absent ones left out.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"id":""#);
+        out.extend_from_slice(self.id.encode(&mut [0; 36]).as_bytes());
+        out.push(b'"');
+        time(out, "received_at", Some(self.received_at));
+        time(out, "sent_at", self.sent_at);
+        word(out, "source", Some(self.source.as_str()));
+        text_field(out, "event", Some(&self.event));
+        text_field(out, "site", Some(&self.site));
+        text_field(out, "page_url", self.page_url.as_ref());
+        text_field(out, "page_host", self.page_host.as_ref());
+        text_field(out, "page_path", self.page_path.as_ref());
+        text_field(out, "title", self.title.as_ref());
+        text_field(out, "referrer_url", self.referrer_url.as_ref());
+        text_field(out, "referrer_host", self.referrer_host.as_ref());
+        word(out, "referrer_group", self.referrer_group.map(|g| g.as_str()));
+        text_field(out, "utm_source", self.utm_source.as_ref());
+        text_field(out, "utm_medium", self.utm_medium.as_ref());
+        text_field(out, "utm_campaign", self.utm_campaign.as_ref());
+        text_field(out, "utm_term", self.utm_term.as_ref());
+        text_field(out, "utm_content", self.utm_content.as_ref());
+        text_field(out, "user_agent", self.user_agent.as_ref());
+        text_field(out, "browser", self.browser.as_ref());
+        text_field(out, "browser_version", self.browser_version.as_ref());
+        text_field(out, "os", self.os.as_ref());
+        text_field(out, "os_version", self.os_version.as_ref());
+        word(out, "device", self.device.map(|d| d.as_str()));
+        word(out, "class", Some(self.class.as_str()));
+        list(out, "class_reasons", &self.class_reasons);
+        text_field(out, "language", self.language.as_ref());
+        text_field(out, "country", self.country.as_ref());
+        text_field(out, "ip", self.ip.as_ref());
+        text_field(out, "visitor", self.visitor.as_ref());
+        if !self.props.is_empty() {
+            name(out, "props");
+            out.extend_from_slice(self.props.as_json().as_bytes());
+        }
+        list(out, "flags", &self.flags);
+        out.push(b'}');
+    }
+
+    /// Reads an event; text without escapes is borrowed from `line`. Unknown fields are ignored.
+    ///
+    /// # Errors
+    /// [`DecodeError`] with the position when the bytes are not the JSON of an event.
+    pub fn decode(line: &'a [u8]) -> Result<Self, DecodeError> {
+        Ok(serde_json::from_slice(line)?)
+    }
+}
+
+fn name(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+fn time(out: &mut Vec<u8>, field: &str, value: Option<Time>) {
+    if let Some(value) = value {
+        // Twenty-four characters that need no escape; formatting into a vector of bytes cannot fail.
+        let mut text = String::with_capacity(24);
+        if write!(text, "{value}").is_ok() {
+            word(out, field, Some(&text));
+        }
+    }
+}
+
+fn word(out: &mut Vec<u8>, field: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        name(out, field);
+        out.push(b'"');
+        out.extend_from_slice(value.as_bytes());
+        out.push(b'"');
+    }
+}
+
+fn text_field(out: &mut Vec<u8>, field: &str, value: Option<&Cow<'_, str>>) {
+    if let Some(value) = value {
+        name(out, field);
+        string(out, value);
+    }
+}
+
+fn list(out: &mut Vec<u8>, field: &str, values: &[Cow<'_, str>]) {
+    if values.is_empty() {
+        return;
+    }
+    name(out, field);
+    for (i, value) in values.iter().enumerate() {
+        out.push(if i == 0 { b'[' } else { b',' });
+        string(out, value);
+    }
+    out.push(b']');
+}
+
+/// Appends `value` as a JSON string with its quotes.
+pub(crate) fn string(out: &mut Vec<u8>, value: &str) {
+    let before = out.len();
+    if serde_json::to_writer(&mut *out, value).is_err() {
+        // Writing a string into memory has no way to fail; if it ever had, the line would still be JSON.
+        out.truncate(before);
+        out.extend_from_slice(b"\"\"");
+    }
+}
+
+/// An optional text that borrows from the input where it can (serde's own `Option<Cow>` never does).
+pub(crate) fn text<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cow<'a, str>>, D::Error> {
+    Ok(Option::<Borrowed<'a>>::deserialize(deserializer)?.map(|text| text.0))
+}
+
+/// A list of texts that borrow from the input where they can.
+pub(crate) fn texts<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Cow<'a, str>>, D::Error> {
+    Ok(Vec::<Borrowed<'a>>::deserialize(deserializer)?.into_iter().map(|text| text.0).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -1,0 +1,62 @@
+//! `props`: the part of an event whose shape the sender chooses, kept as the JSON text of one object.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::codec::string;
+
+/// A JSON object as compact text on one line. Never parsed into a tree on its way through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Props<'a>(Cow<'a, str>);
+
+impl Default for Props<'_> {
+    fn default() -> Self {
+        Self(Cow::Borrowed("{}"))
+    }
+}
+
+impl<'a> Props<'a> {
+    /// Adds a text value at the end. The caller keeps keys unique and within the limits.
+    pub fn push_text(&mut self, key: &str, value: &str) {
+        self.push(key, |out| string(out, value));
+    }
+
+    /// Adds a value at the end; `value` must append exactly one JSON value on one line.
+    /// The caller keeps keys unique and within the limits.
+    pub fn push(&mut self, key: &str, value: impl FnOnce(&mut Vec<u8>)) {
+        let mut text = std::mem::take(&mut self.0).into_owned().into_bytes();
+        text.pop();
+        if text.len() > 1 {
+            text.push(b',');
+        }
+        string(&mut text, key);
+        text.push(b':');
+        value(&mut text);
+        text.push(b'}');
+        // What was appended is JSON, so it is UTF-8; a broken writer costs this object, not the process.
+        self.0 = String::from_utf8(text).map_or(Cow::Borrowed("{}"), Cow::Owned);
+    }
+
+    /// The JSON text of the object.
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+
+    /// True when there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0 == "{}"
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Props<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw: &'de RawValue = Deserialize::deserialize(deserializer)?;
+        if raw.get().starts_with('{') {
+            Ok(Self(Cow::Borrowed(raw.get())))
+        } else {
+            Err(serde::de::Error::custom("props is not an object"))
+        }
+    }
+}

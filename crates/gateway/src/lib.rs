@@ -1,0 +1,1 @@
+//! The HTTP edge and ingest: a hit becomes a durable event.
