@@ -1,0 +1,182 @@
+//! The archive: an object store, the root inside it, and what can be done with its objects.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use onepixel_consumer::{Offset, Record};
+use onepixel_event::Time;
+
+use crate::error::{advice, chain};
+use crate::lines::LineReader;
+use crate::{ObjectName, ReadArchiveError, WriteArchiveError, encode, folder};
+
+/// An archive that may be written and read; cheap to clone. See [`Archive::open`].
+#[derive(Debug, Clone)]
+pub struct Archive {
+    store: Arc<dyn ObjectStore>,
+    root: Path,
+    url: String,
+    folder: Option<PathBuf>,
+}
+
+/// One entry of [`Archive::list`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listed {
+    /// An object of ours.
+    Object {
+        /// What it holds.
+        name: ObjectName,
+        /// Its size, compressed.
+        bytes: u64,
+    },
+    /// Something else that lies among them; readers of the folder will stumble over it.
+    Foreign {
+        /// Its path below the archive's root.
+        path: String,
+        /// Its size.
+        bytes: u64,
+    },
+}
+
+impl Archive {
+    /// An archive at `root` inside any store; `url` is what errors call it. For stores that
+    /// [`open`](Self::open) does not know, such as the one in memory; the store alone decides what is durable.
+    pub fn over(store: Arc<dyn ObjectStore>, root: Path, url: impl Into<String>) -> Self {
+        Self { store, root, url: url.into(), folder: None }
+    }
+
+    /// An archive in a local folder that exists; `store` writes below `folder`.
+    pub(crate) fn local(store: Arc<dyn ObjectStore>, folder: PathBuf, url: String) -> Self {
+        Self { store, root: Path::default(), url, folder: Some(folder) }
+    }
+
+    /// The address, without secrets, as shown to people.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The local folder, when the archive is one.
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        self.folder.as_deref()
+    }
+
+    /// The address of one object.
+    pub fn url_of(&self, name: &ObjectName) -> String {
+        format!("{}/{name}", self.url)
+    }
+
+    /// Everything in the archive's `events` folder, in no particular order; what is not named like an object of ours
+    /// is listed as [`Listed::Foreign`]. Half-written files of a local archive are not listed.
+    pub fn list(&self) -> BoxStream<'static, Result<Listed, ReadArchiveError>> {
+        self.list_below(ObjectName::root_folder())
+    }
+
+    /// Hands every line of an object to `on_line`, without its line end, and gives their number. Reads and inflates
+    /// piece by piece: memory is bounded by [`LINE_BYTES_MAX`](crate::limits::LINE_BYTES_MAX).
+    ///
+    /// # Errors
+    /// [`ReadArchiveError::Store`] when the object is not there or cannot be fetched, [`ReadArchiveError::Damaged`]
+    /// when it is no gzip, cut off, or fails its checksum. Lines before the damage were handed out.
+    pub async fn read_lines(
+        &self,
+        name: &ObjectName,
+        on_line: impl FnMut(&[u8]) + Send,
+    ) -> Result<u64, ReadArchiveError> {
+        let url = || self.url_of(name);
+        let failed = |e: object_store::Error| ReadArchiveError::Store { url: url(), cause: chain(&e) };
+        let damaged = |source| ReadArchiveError::Damaged { url: url(), source };
+        let mut lines = LineReader::new(on_line);
+        let mut pieces = self.store.get(&self.path(name)).await.map_err(failed)?.into_stream();
+        while let Some(piece) = pieces.try_next().await.map_err(failed)? {
+            lines.push(&piece).map_err(damaged)?;
+        }
+        lines.finish().map_err(damaged)
+    }
+
+    /// Writes records as one object, over what is there.
+    pub(crate) async fn write(&self, name: &ObjectName, records: &[Record]) -> Result<(), WriteArchiveError> {
+        let object = encode::gzip_lines(records).map_err(|e| self.write_error(name, &e))?;
+        let bytes = object.len();
+        let failed = |e| {
+            let advice = advice(&e, self.folder.is_some());
+            WriteArchiveError { advice, ..self.write_error(name, &e) }
+        };
+        self.store.put(&self.path(name), object.into()).await.map_err(failed)?;
+        tracing::debug!(url = self.url_of(name), bytes, records = records.len(), "object written");
+        Ok(())
+    }
+
+    /// Makes what a local store may have left open durable, and removes leftovers of the object.
+    /// `whole_path` is false when the folders above the object are known to be durable.
+    pub(crate) fn settle(&self, name: &ObjectName, whole_path: bool) -> Result<(), WriteArchiveError> {
+        let Some(top) = &self.folder else { return Ok(()) };
+        let object = top.join(name.to_string());
+        folder::remove_staged(&object).map_err(|e| self.write_error(name, &e))?;
+        match object.parent() {
+            Some(parent) if whole_path => {
+                folder::sync_up(parent, top).map_err(|e| self.write_error(name, &e))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// True when an object of the hour of `time` holds the record at `offset`.
+    pub(crate) async fn holds(
+        &self,
+        time: Time,
+        partition: u32,
+        offset: Offset,
+    ) -> Result<bool, ReadArchiveError> {
+        let mut listed = self.list_below(&ObjectName::hour_folder(time));
+        while let Some(entry) = listed.try_next().await? {
+            if matches!(entry, Listed::Object { name, .. } if name.holds(partition, offset)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn list_below(&self, folder: &str) -> BoxStream<'static, Result<Listed, ReadArchiveError>> {
+        let (root, url) = (self.root.clone(), self.url.clone());
+        let below = folder.split('/').fold(self.root.clone(), |path, part| path.join(part));
+        self.store
+            .list(Some(&below))
+            .map(move |entry| match entry {
+                Ok(object) => Ok(listed(&root, &object)),
+                Err(e) => Err(ReadArchiveError::Store { url: url.clone(), cause: chain(&e) }),
+            })
+            .boxed()
+    }
+
+    fn path(&self, name: &ObjectName) -> Path {
+        name.to_string().split('/').fold(self.root.clone(), |path, part| path.join(part))
+    }
+
+    fn write_error(&self, name: &ObjectName, error: &dyn std::error::Error) -> WriteArchiveError {
+        WriteArchiveError {
+            url: self.url_of(name),
+            cause: chain(error),
+            advice: "check that the folder is there, may be written by this user, and has space",
+        }
+    }
+}
+
+impl fmt::Display for Archive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
+fn listed(root: &Path, object: &ObjectMeta) -> Listed {
+    let path = object.location.as_ref();
+    let path = path.strip_prefix(root.as_ref()).unwrap_or(path).trim_start_matches('/');
+    match path.parse() {
+        Ok(name) => Listed::Object { name, bytes: object.size },
+        Err(_) => Listed::Foreign { path: path.to_owned(), bytes: object.size },
+    }
+}
