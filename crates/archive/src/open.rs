@@ -203,3 +203,98 @@ fn retry() -> RetryConfig {
         retry_timeout: limits::REQUEST_RETRY_WINDOW,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_place(text: &str, expected: Place) {
+        assert_eq!(Place::parse(text).unwrap(), expected, "{text}");
+    }
+
+    fn remote(scheme: Scheme, bucket: &str, root: &str) -> Place {
+        Place::Remote(Remote { scheme, bucket: bucket.to_owned(), root: root.into() })
+    }
+
+    #[test]
+    fn reads_addresses() {
+        check_place("", Place::Default);
+        check_place(" ", Place::Default);
+        check_place("/var/archive", Place::Folder("/var/archive".into()));
+        check_place("archive/here", Place::Folder("archive/here".into()));
+        check_place("./odd:name", Place::Folder("./odd:name".into()));
+        check_place("file:///var/my%20archive", Place::Folder("/var/my archive".into()));
+        check_place("s3://bucket", remote(Scheme::S3, "bucket", ""));
+        check_place("s3://Bucket_1.x/a/b/", remote(Scheme::S3, "Bucket_1.x", "a/b"));
+        check_place("S3://bucket/a", remote(Scheme::S3, "bucket", "a"));
+        check_place("gs://bucket/a", remote(Scheme::Gs, "bucket", "a"));
+        check_place("az://container/a", remote(Scheme::Az, "container", "a"));
+    }
+
+    #[track_caller]
+    fn check_error(text: &str, expected: &str) {
+        let error = Place::parse(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+
+    #[test]
+    fn refuses_addresses_and_says_how_they_should_look() {
+        check_error("ftp://host/x", "unknown scheme \"ftp\"; use a folder's path, file:///path, s3://");
+        check_error("https://bucket.s3.amazonaws.com/x", "unknown scheme \"https\"");
+        check_error("s3:bucket", "the bucket is missing");
+        check_error("s3:///prefix", "the bucket is missing");
+        check_error("file://relative/path", "three slashes");
+        check_error("s3://bucket//a", "empty path segment");
+        check_error("s3://bucket/a?region=eu", "the environment");
+        check_error("s3://bucket/a#b", "the environment");
+        check_error("s3://KEY:hunter2@bucket/a", "must not hold credentials");
+        assert!(!Place::parse("s3://KEY:hunter2@bucket/a").unwrap_err().to_string().contains("hunter2"));
+    }
+
+    #[track_caller]
+    fn open(url: &str, variables: &[(&str, &str)]) -> Result<Archive, OpenArchiveError> {
+        let variables = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        Archive::open_with(url, FsPath::new("/nowhere"), variables)
+    }
+
+    #[test]
+    fn opens_remote_stores_without_asking_them() {
+        let http = ("AWS_ENDPOINT", "http://192.0.2.1:9000");
+        assert_eq!(open("s3://b/p/", &[http]).unwrap().url(), "s3://b/p");
+        assert_eq!(open("s3://b", &[("AWS_BUCKET", "other"), http]).unwrap().url(), "s3://b");
+        assert!(open("s3://b", &[]).is_ok());
+        assert!(open("gs://b/p", &[("GOOGLE_SKIP_SIGNATURE", "true")]).is_ok());
+        assert!(open("az://c/p", &[("AZURE_STORAGE_ACCOUNT_NAME", "account")]).is_ok());
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_name_their_variables() {
+        let cases = [
+            ("s3://b", ("AWS_ACCESS_KEY_ID", "key"), "AWS_"),
+            ("s3://b", ("AWS_ALLOW_HTTP", "perhaps"), "AWS_"),
+            ("az://c", ("AZURE_USE_EMULATOR", "perhaps"), "AZURE_"),
+            ("gs://b", ("GOOGLE_SERVICE_ACCOUNT", "/no/such/file"), "GOOGLE_"),
+        ];
+        for (url, variable, expected) in cases {
+            let error = open(url, &[variable]).unwrap_err().to_string();
+            assert!(error.contains(&format!("variables that begin with {expected}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn makes_the_folder_and_says_where_it_cannot() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b c");
+        let archive = Archive::open_with(path.to_str().unwrap(), FsPath::new("/nowhere"), []).unwrap();
+        assert!(path.is_dir());
+        assert_eq!(archive.folder(), Some(&*path.canonicalize().unwrap()));
+        assert!(archive.url().starts_with("file:///") && archive.url().ends_with("/a/b%20c"));
+        assert_eq!(
+            Archive::open_with(archive.url(), FsPath::new("/nowhere"), []).unwrap().url(),
+            archive.url()
+        );
+        let error = Archive::open_with("/proc/nothing/here", FsPath::new("/nowhere"), []).unwrap_err();
+        assert!(error.to_string().contains("\"/proc/nothing/here\" cannot be used"), "{error}");
+    }
+}
