@@ -1,6 +1,8 @@
 //! Stream to sink: batch, retry, bisect, checkpoint, dead letter.
 
 mod batch;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod sink;
 mod source;
 

@@ -15,8 +15,12 @@ use crate::Batch;
 /// 2. `write` returns `Ok` only when the batch survives a crash of this process.
 /// 3. [`SinkError::Refused`] is returned before anything of the batch was written: what is wrong lies in the
 ///    records, and a smaller batch without the wrong one may pass.
-/// 4. [`SinkError::Unavailable`] means that the same batch may pass later; part of it may have been written.
-/// 5. Batches come in offset order, without gap and without overlap, but for the repetition of the last one.
+/// 4. [`SinkError::Unavailable`] means that the same batch may pass later; part of it may have been written. A
+///    `write` whose future is dropped has left no more than that.
+/// 5. Batches come in offset order, without gap and without overlap, but for the repetition of the last one, and
+///    but for its parts after [`retract`](Sink::retract).
+///
+/// The feature `conformance` holds the suite that checks this; every sink's tests run it.
 pub trait Sink: Send {
     /// The pipeline's name, as in settings, metrics and dead letters: `archive`, `live`.
     fn name(&self) -> &'static str;
@@ -28,9 +32,21 @@ pub trait Sink: Send {
     /// Writes a batch and, if the sink keeps its position, moves it to the end of the batch's range.
     fn write(&mut self, batch: &Batch) -> impl Future<Output = Result<(), SinkError>> + Send;
 
+    /// Takes back what unfinished writes of `batch` have left, so that its range may be written in smaller batches
+    /// or given up. Idempotent. A sink that writes all of a batch or nothing, and ignores batches below its
+    /// position, has nothing to take back.
+    fn retract(&mut self, batch: &Batch) -> impl Future<Output = Result<(), SinkError>> + Send {
+        let _ = batch;
+        async { Ok(()) }
+    }
+
     /// Writes one record out of order, without moving the position: a dead letter that is replayed.
     /// Idempotent by the record's offset.
-    fn replay(&mut self, partition: u32, record: &Record) -> impl Future<Output = Result<(), SinkError>> + Send;
+    fn replay(
+        &mut self,
+        partition: u32,
+        record: &Record,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send;
 }
 
 /// Why a sink did not write.
