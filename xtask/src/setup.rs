@@ -1,0 +1,172 @@
+//! Installing what the tests need and the machine does not have.
+//!
+//! Asks for packages by name through the machine's own clients: Debian's, npm's and Cargo's. The only part of these
+//! commands that uses the network. Installs nothing that is already there, and nothing outside Cargo's target folder
+//! except Debian packages.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::process::{program, run as run_program, succeeds};
+use crate::workspace::{Workspace, read};
+
+/// A program the tests start, and the Debian packages that bring it.
+struct DebianProgram {
+    program: &'static str,
+    packages: &'static [&'static str],
+    purpose: &'static str,
+}
+
+const DEBIAN_PROGRAMS: [DebianProgram; 4] = [
+    DebianProgram { program: "node", packages: &["nodejs"], purpose: "drives the browser" },
+    DebianProgram { program: "npm", packages: &["npm"], purpose: "installs what drives the browser" },
+    DebianProgram {
+        program: "chromium",
+        packages: &["chromium", "chromium-sandbox", "fonts-liberation"],
+        purpose: "loads a page that carries the pixel",
+    },
+    DebianProgram { program: "wrk", packages: &["wrk"], purpose: "puts the server under load" },
+];
+
+/// Drives the browser; brings no browser of its own.
+const PLAYWRIGHT: (&str, &str) = ("playwright-core", "1.65.1");
+
+/// Plays the S3 endpoint; features and version belong together.
+const S3S_FS: (&str, &str, &str) = ("s3s-fs", "0.14.1", "binary");
+
+/// Installs what is missing; true, or an error that says what to do.
+pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
+    rust_components(workspace)?;
+    debian_packages()?;
+    npm_package(workspace)?;
+    cargo_tool(workspace)?;
+    run_program(&mut workspace.cargo(&["fetch", "--locked"]))
+        .context("cannot fetch the crates of Cargo.lock")?;
+    Ok(true)
+}
+
+/// The tools that `run` installed, as the environment variables the whole-product tests look for.
+pub(crate) fn environment(workspace: &Workspace) -> anyhow::Result<Vec<(&'static str, PathBuf)>> {
+    let found = |name: &str| find(name).with_context(|| format!("{name} is not on the PATH"));
+    Ok(vec![
+        ("XTASK_S3S_FS", workspace.tools().join("bin").join(S3S_FS.0)),
+        ("XTASK_NODE", found("node")?),
+        ("XTASK_NODE_MODULES", workspace.npm().join("node_modules")),
+        ("XTASK_CHROMIUM", found("chromium")?),
+        ("XTASK_WRK", found("wrk")?),
+    ])
+}
+
+fn rust_components(workspace: &Workspace) -> anyhow::Result<()> {
+    for component in ["fmt", "clippy"] {
+        if !succeeds(&mut workspace.cargo(&[component, "--version"]))? {
+            bail!("`cargo {component}` is missing; with rustup: `rustup component add rustfmt clippy`");
+        }
+    }
+    Ok(())
+}
+
+fn debian_packages() -> anyhow::Result<()> {
+    let missing: Vec<&DebianProgram> =
+        DEBIAN_PROGRAMS.iter().filter(|wanted| find(wanted.program).is_none()).collect();
+    if missing.is_empty() {
+        println!("{} programs from Debian: all there", DEBIAN_PROGRAMS.len());
+        return Ok(());
+    }
+    for wanted in &missing {
+        println!("missing: {} ({})", wanted.program, wanted.purpose);
+    }
+    let packages: Vec<&str> = missing.iter().flat_map(|wanted| wanted.packages).copied().collect();
+    let advice = format!("install these packages yourself, then run this again: {}", packages.join(" "));
+    apt_get(&["update", "--quiet"]).with_context(|| advice.clone())?;
+    let mut arguments = vec!["install", "--quiet", "--yes", "--no-install-recommends"];
+    arguments.extend(&packages);
+    apt_get(&arguments).context(advice)
+}
+
+/// As root directly, otherwise through sudo, which may ask the person for a password.
+fn apt_get(arguments: &[&str]) -> anyhow::Result<()> {
+    if find("apt-get").is_none() {
+        bail!("this machine has no apt-get");
+    }
+    let mut words = vec!["DEBIAN_FRONTEND=noninteractive", "apt-get"];
+    words.extend(arguments);
+    if is_root()? {
+        return run_program(&mut program("env", &words));
+    }
+    if find("sudo").is_none() {
+        bail!("apt-get needs root, and there is no sudo here");
+    }
+    words.insert(0, "env");
+    run_program(&mut program("sudo", &words))
+}
+
+fn is_root() -> anyhow::Result<bool> {
+    Ok(crate::process::output(&mut program("id", &["-u"]))?.trim() == "0")
+}
+
+fn npm_package(workspace: &Workspace) -> anyhow::Result<()> {
+    let (name, version) = PLAYWRIGHT;
+    let folder = workspace.npm();
+    let manifest = folder.join("node_modules").join(name).join("package.json");
+    if installed_version(&manifest)?.as_deref() == Some(version) {
+        println!("{name} {version}: already there");
+        return Ok(());
+    }
+    let package = format!("{name}@{version}");
+    let folder = folder.to_str().context("the target folder's path is not UTF-8")?;
+    let quiet = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts"];
+    let mut npm = program("npm", &["install", "--prefix", folder]);
+    run_program(npm.args(quiet).arg(&package)).with_context(|| format!("cannot install {package}"))
+}
+
+fn installed_version(manifest: &Path) -> anyhow::Result<Option<String>> {
+    if !manifest.exists() {
+        return Ok(None);
+    }
+    let manifest: serde_json::Value = serde_json::from_slice(&read(manifest)?)?;
+    Ok(manifest["version"].as_str().map(str::to_owned))
+}
+
+fn cargo_tool(workspace: &Workspace) -> anyhow::Result<()> {
+    let (name, version, features) = S3S_FS;
+    let tools = workspace.tools();
+    let record = tools.join(".crates.toml");
+    if record.exists() && String::from_utf8_lossy(&read(&record)?).contains(&format!("\"{name} {version} ("))
+    {
+        println!("{name} {version}: already there");
+        return Ok(());
+    }
+    println!("building {name} {version}; this happens once and takes about two minutes");
+    let mut install =
+        workspace.cargo(&["install", name, "--version", version, "--features", features, "--locked"]);
+    run_program(install.arg("--root").arg(tools)).with_context(|| format!("cannot install {name} {version}"))
+}
+
+/// The full path of a program on the `PATH`.
+fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_a_program_only_if_it_is_there() {
+        assert!(find("sh").is_some_and(|path| path.is_absolute()));
+        assert_eq!(find("no-such-program-here"), None);
+    }
+
+    #[test]
+    fn reads_the_version_of_an_npm_package() {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = folder.path().join("package.json");
+        assert_eq!(installed_version(&manifest).unwrap(), None);
+        #[expect(clippy::disallowed_methods, reason = "the test makes the file it reads")]
+        std::fs::write(&manifest, r#"{"name": "x", "version": "1.2.3"}"#).unwrap();
+        assert_eq!(installed_version(&manifest).unwrap().as_deref(), Some("1.2.3"));
+    }
+}
