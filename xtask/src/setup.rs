@@ -46,15 +46,12 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// The tools that `run` installed, as the environment variables the whole-product tests look for.
+/// Where `run` put what is not on the `PATH` under a name of its own: the variables the whole-product tests look for.
 pub(crate) fn environment(workspace: &Workspace) -> anyhow::Result<Vec<(&'static str, PathBuf)>> {
-    let found = |name: &str| find(name).with_context(|| format!("{name} is not on the PATH"));
     Ok(vec![
         ("XTASK_S3S_FS", workspace.tools().join("bin").join(S3S_FS.0)),
-        ("XTASK_NODE", found("node")?),
         ("XTASK_NODE_MODULES", workspace.npm().join("node_modules")),
-        ("XTASK_CHROMIUM", found("chromium")?),
-        ("XTASK_WRK", found("wrk")?),
+        ("XTASK_CHROMIUM", find("chromium").context("chromium is not on the PATH")?),
     ])
 }
 
