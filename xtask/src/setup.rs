@@ -135,9 +135,11 @@ fn cargo_tool(workspace: &Workspace) -> anyhow::Result<()> {
         println!("{name} {version}: already there");
         return Ok(());
     }
-    println!("building {name} {version}; this happens once and takes about two minutes");
+    println!("building {name} {version}; this happens once and takes a minute or two");
     let mut install =
         workspace.cargo(&["install", name, "--version", version, "--features", features, "--locked"]);
+    // Unoptimised: it is built more often than it works hard.
+    install.arg("--debug").env("CARGO_PROFILE_DEV_DEBUG", "0");
     run_program(install.arg("--root").arg(tools)).with_context(|| format!("cannot install {name} {version}"))
 }
 
