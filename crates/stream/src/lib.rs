@@ -1,59 +1,49 @@
 //! The embedded durable log: bytes in, offsets out.
+//!
+//! ```text
+//!   removed    |      kept, can be read        | not yet synced |
+//! -------------+-------------------------------+----------------+------->  offsets
+//!            oldest                         durable          written
+//! ```
+//! One writer thread turns what callers append into frames, writes once, syncs once, then answers everybody
+//! (group commit). Readers follow the durable end, in this process or in another.
+//!
+//! Promises: an acknowledged append survives `kill -9` and power loss; `written >= durable`; offsets have no gaps;
+//! a key is stored once; every queue is bounded; damage to what was acknowledged is reported with file and
+//! position, never handed out. Does not know what the bytes mean, and keeps no position for readers.
+//! The bytes on disk are drawn in `docs/format.md`.
 
 mod batch;
+mod disk;
+mod error;
+mod frame;
+mod keys;
+mod log;
+mod marks;
+mod os_disk;
+mod queue;
+mod reader;
 mod record;
+mod recovery;
+mod retention;
+mod segment;
+mod settings;
+mod sidecar;
+mod space;
+mod state;
+mod stream;
+mod tail;
+mod tear;
+mod walk;
+mod window;
+mod writer;
 
 pub use batch::Records;
+pub use disk::{Access, Disk, DiskFile};
+pub use error::{AppendError, OpenError, ReadError};
+pub use os_disk::OsDisk;
+pub use reader::{Reader, extent};
 pub use record::{Clock, Key, Offset, Record};
-
-/// Why an append was refused. (to be completed)
-#[derive(Debug, thiserror::Error)]
-pub enum AppendError {
-    /// One record is over the limit.
-    #[error("record of {bytes} bytes exceeds the limit of {bytes_max}")]
-    TooLarge {
-        /// Its size.
-        bytes: usize,
-        /// The limit.
-        bytes_max: usize,
-    },
-    /// Bytes that wait for their commit are at the limit: try again later.
-    #[error("too many bytes wait for their commit")]
-    Overloaded,
-    /// Free disk space is below the watermark: try again when there is space.
-    #[error("free disk space is below the watermark")]
-    DiskFull,
-    /// The log failed and takes nothing until the process is restarted.
-    #[error("the log has failed: {reason}")]
-    Failed {
-        /// What happened.
-        reason: String,
-    },
-    /// The log is shut down.
-    #[error("the log is closed")]
-    Closed,
-}
-
-/// What an append came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Appended {
-    /// Every record of the append lies below this offset.
-    pub end: Offset,
-    /// Records that were there already, by their key.
-    pub duplicates: u32,
-}
-
-/// A handle to the log; cheap to clone.
-#[derive(Clone)]
-pub struct Stream;
-
-impl Stream {
-    /// Appends and waits until the records are durable.
-    ///
-    /// # Errors
-    /// See [`AppendError`].
-    pub async fn append(&self, records: Records) -> Result<Appended, AppendError> {
-        let _ = records;
-        unimplemented!()
-    }
-}
+pub use settings::{APPEND_BYTES_MAX, Durability, KEYS_MAX, RECORD_BYTES_MAX, Settings};
+pub use state::{Cut, Recovered, State, Status};
+pub use stream::{Appended, Stream};

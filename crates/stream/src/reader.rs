@@ -1,0 +1,261 @@
+//! Readers: durable records in offset order, from any offset, following the end.
+//!
+//! Checks every byte it hands out. Sees no record that is not durable. Keeps no position for its owner, and
+//! removes nothing.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::disk::{Disk, DiskFile};
+use crate::frame::Header;
+use crate::state::Published;
+use crate::tail::{Folder, Tail};
+use crate::walk::{Step, Walk};
+use crate::{Offset, OpenError, ReadError, Record, record, segment};
+
+/// Reads the log. Reading from the disk blocks the calling thread for as long as the disk takes; waiting for
+/// records does not.
+pub struct Reader {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    tail: Tail,
+    /// The offset that is handed out next.
+    next: Offset,
+    /// The durable end when the segment's window was last emptied: what was read ahead below it cannot change.
+    stable: Offset,
+    segment: Option<Segment>,
+    frame: Option<Frame>,
+}
+
+/// The segment that is being read.
+struct Segment {
+    base: Offset,
+    path: PathBuf,
+    file: Box<dyn DiskFile>,
+    walk: Walk,
+}
+
+/// The frame that is being handed out.
+struct Frame {
+    committed_at_ms: u64,
+    body: Bytes,
+    /// Where the record of `offset` starts.
+    at: usize,
+    offset: Offset,
+}
+
+impl Reader {
+    pub(crate) fn live(
+        disk: Arc<dyn Disk>,
+        dir: PathBuf,
+        published: watch::Receiver<Published>,
+        from: Offset,
+    ) -> Self {
+        Self { disk, dir, tail: Tail::Live(published), next: from, stable: 0, segment: None, frame: None }
+    }
+
+    /// Reads a folder whose writer may be another process, or none. Takes no lock and never writes; follows the
+    /// `durable` file by polling, so it never ends with [`ReadError::Closed`].
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or how far its log reaches cannot be told because it is damaged.
+    pub fn open(disk: Arc<dyn Disk>, dir: impl Into<PathBuf>, from: Offset) -> Result<Self, OpenError> {
+        let dir = dir.into();
+        let tail = Tail::Folder(Folder::open(Arc::clone(&disk), dir.clone())?);
+        Ok(Self { disk, dir, tail, next: from, stable: 0, segment: None, frame: None })
+    }
+
+    /// The first offset that can still be read.
+    pub fn oldest(&self) -> Offset {
+        self.tail.oldest()
+    }
+
+    /// The offset after the last durable record.
+    pub fn end(&self) -> Offset {
+        self.tail.end()
+    }
+
+    /// The record that is handed out next is the one at `offset`. An offset beyond the end waits for it.
+    pub fn seek(&mut self, offset: Offset) {
+        self.next = offset;
+        self.segment = None;
+        self.frame = None;
+    }
+
+    /// Waits until there is at least one durable record, then hands out up to `records_max` records of together
+    /// about `bytes_max` bytes of payload, always at least one. Holds about that much memory, and one frame.
+    ///
+    /// Cancel safe: a dropped future has consumed nothing. After an error the same offset is next.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn next(&mut self, records_max: usize, bytes_max: usize) -> Result<Vec<Record>, ReadError> {
+        loop {
+            let closed = self.tail.look()?;
+            self.let_go();
+            if self.tail.end() > self.next {
+                return self.collect(records_max.max(1), bytes_max);
+            }
+            if closed {
+                return Err(ReadError::Closed);
+            }
+            self.tail.changed().await?;
+        }
+    }
+
+    /// Closes a segment that retention has removed and that is not needed, or its space would stay taken.
+    fn let_go(&mut self) {
+        let oldest = self.tail.oldest();
+        if self.next >= oldest && self.segment.as_ref().is_some_and(|segment| segment.base < oldest) {
+            self.segment = None;
+        }
+    }
+
+    fn collect(&mut self, records_max: usize, bytes_max: usize) -> Result<Vec<Record>, ReadError> {
+        let end = self.tail.end();
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        while self.next < end && records.len() < records_max && (records.is_empty() || bytes < bytes_max) {
+            match self.take(end) {
+                Ok(record) => {
+                    bytes += record.payload.len();
+                    records.push(record);
+                }
+                Err(error) if records.is_empty() => return Err(error),
+                // What is sound is handed out first; the error comes again.
+                Err(_) => break,
+            }
+        }
+        Ok(records)
+    }
+
+    fn take(&mut self, end: Offset) -> Result<Record, ReadError> {
+        loop {
+            if let Some(record) = self.frame.as_mut().and_then(|frame| frame.record(self.next)) {
+                self.next += 1;
+                return Ok(record);
+            }
+            self.frame = Some(self.read_frame(end)?);
+        }
+    }
+
+    /// Reads the frame that holds the next offset, which is durable.
+    fn read_frame(&mut self, end: Offset) -> Result<Frame, ReadError> {
+        loop {
+            let next = self.next;
+            let mut segment = match self.segment.take() {
+                Some(segment) => segment,
+                None => self.locate()?,
+            };
+            if next >= self.stable {
+                segment.walk.refresh();
+                self.stable = end;
+            }
+            match segment.walk.step(segment.file.as_ref()).map_err(ReadError::io(&segment.path))? {
+                Step::Frame(header, _) if header.end() > end => {
+                    return Err(segment.corrupt("a frame reaches beyond the durable end"));
+                }
+                Step::Frame(header, body) => {
+                    self.segment = Some(segment);
+                    if next < header.end() {
+                        return Ok(Frame::new(&header, body));
+                    }
+                }
+                Step::Seal(_) => self.segment = Some(self.following(&segment)?),
+                Step::End => return Err(segment.corrupt("the file ends before the durable end")),
+                Step::Broken(broken) => return Err(segment.corrupt(broken.what())),
+            }
+        }
+    }
+
+    /// Opens the segment that holds the next offset, at its frame.
+    fn locate(&self) -> Result<Segment, ReadError> {
+        let bases = segment::list(self.disk.as_ref(), &self.dir).map_err(ReadError::io(&self.dir))?;
+        let Some(base) = bases.iter().rev().find(|base| **base <= self.next) else {
+            let oldest = bases.first().copied().unwrap_or_else(|| self.tail.end());
+            return Err(ReadError::Gone { offset: self.next, oldest });
+        };
+        let mut segment = self.enter(*base)?;
+        segment.walk.skip_to(segment.file.as_ref(), self.next).map_err(ReadError::io(&segment.path))?;
+        Ok(segment)
+    }
+
+    /// Opens the segment after a sealed one.
+    fn following(&self, sealed: &Segment) -> Result<Segment, ReadError> {
+        let base = sealed.walk.offset();
+        match self.enter(base) {
+            Err(ReadError::Gone { oldest, .. }) if oldest <= base => {
+                Err(sealed.corrupt("the segment after this one is missing"))
+            }
+            other => other,
+        }
+    }
+
+    fn enter(&self, base: Offset) -> Result<Segment, ReadError> {
+        let path = segment::path(&self.dir, base);
+        match segment::open(self.disk.as_ref(), &self.dir, base) {
+            Ok(file) => Ok(Segment { base, path, file, walk: Walk::new(base) }),
+            Err(OpenError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                let bases = segment::list(self.disk.as_ref(), &self.dir).map_err(ReadError::io(&self.dir))?;
+                let oldest = bases.first().copied().unwrap_or_else(|| self.tail.end());
+                Err(ReadError::Gone { offset: self.next, oldest })
+            }
+            Err(error) => Err(error.into_read()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("dir", &self.dir).field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+impl Segment {
+    fn corrupt(&self, what: &str) -> ReadError {
+        ReadError::Corrupt {
+            path: self.path.clone(),
+            position: self.walk.position(),
+            offset: self.walk.offset(),
+            what: what.to_owned(),
+        }
+    }
+}
+
+impl Frame {
+    fn new(header: &Header, body: Bytes) -> Self {
+        Self { committed_at_ms: header.committed_at_ms, body, at: 0, offset: header.base }
+    }
+
+    /// The record at `offset`, going past those before it. `None`: it lies after this frame.
+    fn record(&mut self, offset: Offset) -> Option<Record> {
+        while let Some(parts) = record::parts(&self.body, self.at) {
+            let here = self.offset;
+            self.offset += 1;
+            self.at = parts.end;
+            if here == offset {
+                let payload = self.body.slice(parts.payload..parts.end);
+                return Some(Record {
+                    offset,
+                    committed_at_ms: self.committed_at_ms,
+                    key: parts.key,
+                    payload,
+                });
+            }
+        }
+        None
+    }
+}
+
+/// The offsets that a folder's log holds: from the oldest up to and without the durable end. Takes no lock and
+/// changes nothing; a folder that another process writes is fine.
+///
+/// # Errors
+/// As [`Reader::open`].
+pub fn extent(disk: Arc<dyn Disk>, dir: &Path) -> Result<Range<Offset>, OpenError> {
+    let tail = Tail::Folder(Folder::open(disk, dir.to_owned())?);
+    Ok(tail.oldest()..tail.end())
+}

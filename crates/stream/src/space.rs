@@ -1,0 +1,77 @@
+//! Free space: how much there is, without asking the disk for every append.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::Clock;
+use crate::disk::Disk;
+
+/// How long an answer of the disk is believed. What this log writes meanwhile is accounted for.
+const FRESH_MS: u64 = 100;
+
+/// The free space of the log's folder.
+pub(crate) struct Space {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    clock: Clock,
+    watermark_bytes: u64,
+    cached: Mutex<Cached>,
+}
+
+#[derive(Default)]
+struct Cached {
+    free_bytes: u64,
+    asked_ms: Option<u64>,
+    failed: bool,
+}
+
+impl Space {
+    /// Watches the folder's free space.
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf, clock: Clock, watermark_bytes: u64) -> Self {
+        Self { disk, dir, clock, watermark_bytes, cached: Mutex::default() }
+    }
+
+    /// Free bytes, at most [`FRESH_MS`] old.
+    pub(crate) fn free_bytes(&self) -> u64 {
+        let now_ms = (self.clock)();
+        let mut cached = self.lock();
+        let fresh = cached.asked_ms.is_some_and(|asked| now_ms >= asked && now_ms - asked <= FRESH_MS);
+        if !fresh {
+            self.ask(&mut cached);
+            cached.asked_ms = Some(now_ms);
+        }
+        cached.free_bytes
+    }
+
+    /// True below the watermark.
+    pub(crate) fn is_low(&self) -> bool {
+        self.free_bytes() < self.watermark_bytes
+    }
+
+    /// The log wrote this many bytes.
+    pub(crate) fn spend(&self, bytes: u64) {
+        let mut cached = self.lock();
+        cached.free_bytes = cached.free_bytes.saturating_sub(bytes);
+    }
+
+    /// Something was removed: ask the disk again.
+    pub(crate) fn forget(&self) {
+        self.lock().asked_ms = None;
+    }
+
+    fn ask(&self, cached: &mut Cached) {
+        match self.disk.free_bytes(&self.dir) {
+            Ok(free_bytes) => *cached = Cached { free_bytes, asked_ms: None, failed: false },
+            Err(error) => {
+                if !cached.failed {
+                    tracing::warn!(dir = %self.dir.display(), %error, "cannot tell the free disk space");
+                }
+                cached.failed = true;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cached> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
