@@ -18,6 +18,12 @@ impl Default for Props<'_> {
 }
 
 impl<'a> Props<'a> {
+    /// Takes the bytes of one compact JSON object on one line, keys unique and within the limits: the caller's care.
+    /// Bytes that are not UTF-8 cannot be such an object and come out as the empty one.
+    pub fn from_object(json: Vec<u8>) -> Self {
+        Self(String::from_utf8(json).map_or(Cow::Borrowed("{}"), Cow::Owned))
+    }
+
     /// Adds a text value at the end. The caller keeps keys unique and within the limits.
     pub fn push_text(&mut self, key: &str, value: &str) {
         self.push(key, |out| string(out, value));

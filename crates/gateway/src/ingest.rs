@@ -1,0 +1,192 @@
+//! Ingest: what a caller sent becomes an event, encoded into the buffer that is appended to the stream.
+//!
+//! Pure: no HTTP framework, no waiting, no clock of its own. Promises that a pixel hit is never lost to bad input,
+//! that one bad event never rejects its neighbours, and that nothing personal gets past the privacy policy.
+//! Knows nothing of the stream but the buffer.
+
+mod agent;
+mod body;
+mod class;
+mod enrich;
+mod flag;
+mod geo;
+mod hit;
+mod item;
+mod json;
+mod kind;
+mod language;
+mod place;
+mod privacy;
+mod props;
+mod query;
+mod referrer;
+mod text;
+mod visitor;
+
+use std::net::IpAddr;
+
+use onepixel_event::{EventId, Time};
+use onepixel_stream::{AppendError, Records};
+
+use self::agent::Agents;
+use self::hit::RawHit;
+
+pub use self::body::Malformed;
+pub use self::geo::{Geo, GeoError};
+pub use self::privacy::{GpcPolicy, IpPolicy};
+pub use self::visitor::{SaltError, VisitorSalt};
+
+/// The reason for which a hit is not stored when the caller does not want to be followed and the policy is to drop.
+const GPC: &str = "gpc";
+
+/// What the operator decides about ingest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IngestSettings {
+    /// What is kept of the client's address.
+    pub ip: IpPolicy,
+    /// What `Sec-GPC: 1` or `DNT: 1` does.
+    pub gpc: GpcPolicy,
+}
+
+/// What is known of the caller beside the query or body.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Caller<'a> {
+    /// The client's full address, behind trusted proxies the forwarded one.
+    pub address: Option<IpAddr>,
+    /// `User-Agent`
+    pub user_agent: Option<&'a [u8]>,
+    /// `Referer`
+    pub referer: Option<&'a [u8]>,
+    /// `Accept-Language`
+    pub accept_language: Option<&'a [u8]>,
+    /// `Sec-Purpose`, `Purpose` or `X-Moz`
+    pub purpose: Option<&'a [u8]>,
+    /// `Via`
+    pub via: Option<&'a [u8]>,
+    /// True with `Sec-GPC: 1` or `DNT: 1`.
+    pub gpc: bool,
+}
+
+/// What became of a pixel hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is in the buffer.
+    Stored(EventId),
+    /// It is not, for the reason given: `gpc`.
+    Dropped(&'static str),
+}
+
+/// What became of the events of one body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TakenBatch {
+    /// The ids of the events that are in the buffer, in the order of the body.
+    pub ids: Vec<EventId>,
+    /// The others.
+    pub rejected: Vec<Rejected>,
+}
+
+/// One event that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its place in the body, from 0.
+    pub index: usize,
+    /// What is wrong with it, for its sender to read.
+    pub reason: String,
+}
+
+/// Why a hit could not be put into the buffer.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot take the event: {0}")]
+pub struct IngestError(#[from] AppendError);
+
+/// Turns hits into events. One serves all connections.
+#[derive(Debug)]
+pub struct Ingest {
+    settings: IngestSettings,
+    salt: VisitorSalt,
+    geo: Option<Geo>,
+    agents: Agents,
+}
+
+impl Ingest {
+    /// Compiles the User-Agent patterns when it is the first in the process: about 50 ms.
+    pub fn new(settings: IngestSettings, salt: VisitorSalt, geo: Option<Geo>) -> Self {
+        Self { settings, salt, geo, agents: Agents::new() }
+    }
+
+    /// Takes one pixel hit; `query` is the query string without its question mark.
+    ///
+    /// # Errors
+    /// [`IngestError`] when the stream takes no record of this size. No input makes one that large.
+    pub fn pixel(
+        &self,
+        query: &[u8],
+        caller: &Caller<'_>,
+        now: Time,
+        records: &mut Records,
+    ) -> Result<Taken, IngestError> {
+        if self.drops(caller) {
+            return Ok(Taken::Dropped(GPC));
+        }
+        Ok(Taken::Stored(self.store(query::read(query), caller, now, records)?))
+    }
+
+    /// Takes the events of one body. An event with an id of its own is stored under it as key.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the body cannot be taken apart into events; the buffer is then as it was before.
+    pub fn events(
+        &self,
+        body: &[u8],
+        caller: &Caller<'_>,
+        now: Time,
+        records: &mut Records,
+    ) -> Result<TakenBatch, Malformed> {
+        let text = body::Text::of(body);
+        let mut taken = TakenBatch::default();
+        for (index, item) in body::split(&text)?.into_iter().enumerate() {
+            match self.event(&text, item, caller, now, records) {
+                Ok(id) => taken.ids.push(id),
+                Err(reason) => taken.rejected.push(Rejected { index, reason }),
+            }
+        }
+        Ok(taken)
+    }
+
+    fn event(
+        &self,
+        text: &body::Text<'_>,
+        item: &str,
+        caller: &Caller<'_>,
+        now: Time,
+        records: &mut Records,
+    ) -> Result<EventId, String> {
+        if self.drops(caller) {
+            return Err(GPC.to_owned());
+        }
+        text.check(item)?;
+        let hit = item::read(item, now).map_err(|refusal| refusal.to_string())?;
+        self.store(hit, caller, now, records).map_err(|error| error.to_string())
+    }
+
+    fn store(
+        &self,
+        hit: RawHit<'_>,
+        caller: &Caller<'_>,
+        now: Time,
+        records: &mut Records,
+    ) -> Result<EventId, IngestError> {
+        let key = hit.id.map(EventId::bytes);
+        self.enrich(hit, caller, now, |event| {
+            records.push(key, |out| event.encode(out))?;
+            Ok(event.id)
+        })
+    }
+
+    fn drops(&self, caller: &Caller<'_>) -> bool {
+        caller.gpc && self.settings.gpc == GpcPolicy::Drop
+    }
+}
+
+#[cfg(test)]
+mod tests;

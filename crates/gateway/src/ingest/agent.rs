@@ -1,0 +1,155 @@
+//! The User-Agent: browser, system and device it names, and the kind of program behind it.
+//!
+//! Parsing costs far more than everything else in ingest, so what was found is cached by the raw text, bounded by
+//! bytes. Browser and system come from uap-core's patterns; the kind of program from the words below.
+
+use std::sync::{Arc, LazyLock};
+
+use onepixel_event::Device;
+use quick_cache::{Weighter, sync::Cache};
+use ua_parser::{Regexes, os, user_agent};
+
+use super::kind::{self, Kind};
+
+/// Texts the cache is laid out for; a busy site sees a few thousand a day.
+const CACHED_AGENTS: usize = 10_000;
+/// What they may weigh together. Long, made-up texts displace each other instead of growing the process.
+const CACHED_BYTES: u64 = 4 * 1024 * 1024;
+/// What an entry weighs beside its texts.
+const ENTRY_BYTES: u64 = 200;
+
+/// What one User-Agent tells.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Agent {
+    pub(super) browser: Option<Box<str>>,
+    pub(super) browser_version: Option<Box<str>>,
+    pub(super) os: Option<Box<str>>,
+    pub(super) os_version: Option<Box<str>>,
+    pub(super) device: Option<Device>,
+    pub(super) kind: Kind,
+}
+
+/// Reads User-Agents and remembers the newest.
+#[derive(Debug)]
+pub(super) struct Agents {
+    seen: Cache<Box<str>, Arc<Agent>, Weight>,
+}
+
+impl Agents {
+    /// An empty cache. Compiles the patterns, once for the process: about 50 ms and 12 MiB.
+    pub(super) fn new() -> Self {
+        LazyLock::force(&PATTERNS);
+        Self { seen: Cache::with_weighter(CACHED_AGENTS, CACHED_BYTES, Weight) }
+    }
+
+    /// What a User-Agent tells; the caller has cut it to its limit.
+    pub(super) fn read(&self, text: &str) -> Arc<Agent> {
+        if let Some(agent) = self.seen.get(text) {
+            return agent;
+        }
+        let agent = Arc::new(Agent::read(text));
+        self.seen.insert(text.into(), Arc::clone(&agent));
+        agent
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Weight;
+
+impl Weighter<Box<str>, Arc<Agent>> for Weight {
+    fn weight(&self, text: &Box<str>, _: &Arc<Agent>) -> u64 {
+        // What was found is at most as long as the text it was found in, give or take a family's name.
+        ENTRY_BYTES + 2 * text.len() as u64
+    }
+}
+
+impl Agent {
+    fn read(text: &str) -> Self {
+        if text.is_empty() {
+            return Self { kind: Kind::Empty, ..Self::default() };
+        }
+        let mut agent = Self::default();
+        if let Some(patterns) = &*PATTERNS {
+            if let Some(found) = patterns.browsers.extract(text) {
+                agent.browser = named(&found.family);
+                agent.browser_version = version(&[found.major, found.minor, found.patch, found.patch_minor]);
+            }
+            if let Some(found) = patterns.systems.extract(text) {
+                let parts = [&found.major, &found.minor, &found.patch, &found.patch_minor];
+                agent.os = named(&found.os);
+                agent.os_version = version(&parts.map(Option::as_deref));
+            }
+        }
+        let lower = text.to_ascii_lowercase();
+        let is_known = agent.browser.is_some() || agent.os.is_some();
+        agent.kind = kind::of(&lower, is_known);
+        agent.device = Some(device(&lower, agent.kind));
+        agent
+    }
+}
+
+fn named(name: &str) -> Option<Box<str>> {
+    (!name.is_empty()).then(|| name.into())
+}
+
+/// `17.5` from its parts, up to the first that is missing.
+fn version(parts: &[Option<&str>]) -> Option<Box<str>> {
+    let known: Vec<_> = parts.iter().map_while(|part| part.filter(|part| !part.is_empty())).collect();
+    named(&known.join("."))
+}
+
+/// Words that tell the device, most telling first. Of Android's devices only phones say `mobile`; old Windows says
+/// `tablet pc` on desktops.
+const DEVICES: [(Device, &[&str]); 6] = [
+    (
+        Device::Tv,
+        &[
+            "smart-tv", "smarttv", "smart tv", "googletv", "google tv", "android tv", "appletv", "apple tv", "hbbtv",
+            "roku", "bravia", "netcast", "web0s", "crkey", "viera", "opera tv", "tizen 2", "aftb", "aftm", "afts", "aftt",
+            "dtv", "; tv",
+        ],
+    ),
+    (Device::Other, &["playstation", "nintendo", "xbox", "tesla/", "quest", "watch"]),
+    (Device::Tablet, &["ipad", "kindle", "silk/", "playbook", "tablet;"]),
+    (Device::Mobile, &["mobi", "iphone", "ipod", "windows phone", "blackberry", "opera mini", "symbian", "midp", "nokia"]),
+    (Device::Tablet, &["android", "tablet "]),
+    (Device::Desktop, &["windows", "macintosh", "mac os x", "x11", "linux", "cros ", "bsd", "darwin"]),
+];
+
+fn device(lower: &str, kind: Kind) -> Device {
+    if kind != Kind::Browser {
+        return Device::Bot;
+    }
+    let told = |words: &&[&str]| words.iter().any(|word| lower.contains(word));
+    if lower.contains("tablet pc") {
+        return Device::Desktop;
+    }
+    DEVICES.iter().find(|(_, words)| told(words)).map_or(Device::Other, |(device, _)| *device)
+}
+
+/// The compiled patterns: data of this program, not state, so one copy serves every server in the process.
+static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
+    let patterns = Patterns::compile();
+    if let Err(error) = &patterns {
+        tracing::error!(%error, "the User-Agent patterns do not compile: browser and system stay unknown");
+    }
+    patterns.ok()
+});
+
+struct Patterns {
+    browsers: user_agent::Extractor<'static>,
+    systems: os::Extractor<'static>,
+}
+
+impl Patterns {
+    fn compile() -> Result<Self, Box<dyn std::error::Error>> {
+        let patterns: Regexes<'_> = serde_json::from_str(include_str!("data/uap-core/regexes.json"))?;
+        let browsers = user_agent::Builder::new().push_all(patterns.user_agent_parsers)?.build()?;
+        let systems = os::Builder::new().push_all(patterns.os_parsers)?.build()?;
+        Ok(Self { browsers, systems })
+    }
+}
+
+#[cfg(test)]
+#[path = "agent_tests.rs"]
+mod tests;

@@ -1,0 +1,65 @@
+//! What may be known of the caller: the address policy and the signals against being followed.
+//!
+//! Applied before anything is written; nothing behind this module sees a full address except the visitor hash.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What is kept of the client's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IpPolicy {
+    /// The network: /24 of IPv4, /48 of IPv6.
+    #[default]
+    Truncate,
+    /// Nothing.
+    Drop,
+    /// All of it.
+    Keep,
+}
+
+/// What `Sec-GPC: 1` or `DNT: 1` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GpcPolicy {
+    /// Nothing.
+    Ignore,
+    /// The hit is counted without visitor id and address.
+    #[default]
+    Count,
+    /// The hit is not stored.
+    Drop,
+}
+
+/// The address as far as the policy lets it through. An IPv4 address in IPv6 form is treated as the former.
+pub(super) fn kept(address: IpAddr, policy: IpPolicy) -> Option<IpAddr> {
+    match (policy, address.to_canonical()) {
+        (IpPolicy::Drop, _) => None,
+        (IpPolicy::Keep, address) => Some(address),
+        (IpPolicy::Truncate, IpAddr::V4(v4)) => {
+            let [a, b, c, _] = v4.octets();
+            Some(Ipv4Addr::new(a, b, c, 0).into())
+        }
+        (IpPolicy::Truncate, IpAddr::V6(v6)) => {
+            let [a, b, c, ..] = v6.segments();
+            Some(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_no_more_than_the_policy_allows() {
+        fn check(address: &str, truncated: &str, whole: &str) {
+            let address: IpAddr = address.parse().unwrap();
+            let text = |policy| kept(address, policy).map(|kept| kept.to_string());
+            assert_eq!(text(IpPolicy::Truncate).as_deref(), Some(truncated));
+            assert_eq!(text(IpPolicy::Keep).as_deref(), Some(whole));
+            assert_eq!(text(IpPolicy::Drop), None);
+        }
+        check("203.0.113.7", "203.0.113.0", "203.0.113.7");
+        check("::ffff:203.0.113.7", "203.0.113.0", "203.0.113.7");
+        check("2001:db8:1:2:3:4:5:6", "2001:db8:1::", "2001:db8:1:2:3:4:5:6");
+        check("::1", "::", "::1");
+    }
+}

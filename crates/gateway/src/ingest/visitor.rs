@@ -1,0 +1,166 @@
+//! Counting visitors without knowing them: a keyed hash whose key lives for one UTC day.
+//!
+//! Promises that the key survives a restart on the same day, that it is replaced at the first hit of the next, and
+//! that the old one is then gone from memory and from the file, so that nobody can link two days or test an address.
+
+use std::fs::{self, OpenOptions};
+use std::hash::Hasher;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use onepixel_event::Time;
+use serde::{Deserialize, Serialize};
+use siphasher::sip128::{Hasher128, SipHasher24};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Why the salt's file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} the visitor salt {}: {source}", path.display())]
+pub struct SaltError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The key of the day.
+#[derive(Debug)]
+pub struct VisitorSalt {
+    today: RwLock<Day>,
+    /// Where the key is kept over a restart; held while the file is written.
+    file: Mutex<Option<PathBuf>>,
+}
+
+/// One day's key. The fields are the file's form: JSON on one line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Day {
+    /// Days since 1970-01-01, UTC.
+    day: i64,
+    key: [u8; 16],
+}
+
+impl VisitorSalt {
+    /// Takes the key from `path` if it is of the day of `now`, else makes a new one and writes it there (mode 0600).
+    ///
+    /// # Errors
+    /// [`SaltError`] when the file can be neither read nor written. A file with anything else in it is replaced.
+    pub fn open(path: &Path, now: Time) -> Result<Self, SaltError> {
+        let fail = |action| move |source| SaltError { action, path: path.to_owned(), source };
+        let kept = read(path).map_err(fail("read"))?;
+        let today = match kept {
+            Some(kept) if !kept.is_over(now) => kept,
+            _ => {
+                let today = Day::fresh(now);
+                replace(path, &today).map_err(fail("write"))?;
+                today
+            }
+        };
+        Ok(Self { today: RwLock::new(today), file: Mutex::new(Some(path.to_owned())) })
+    }
+
+    /// A key that no file keeps: after a restart the day's visitors are counted anew.
+    pub fn in_memory(now: Time) -> Self {
+        Self { today: RwLock::new(Day::fresh(now)), file: Mutex::new(None) }
+    }
+
+    /// The visitor's id for this day: 32 hexadecimal digits. Each part goes into the hash with its length, so that
+    /// no two different visits can be written the same way.
+    pub(super) fn visitor(&self, site: &str, address: IpAddr, user_agent: &str, now: Time) -> String {
+        let mut hasher = SipHasher24::new_with_key(&self.key(now));
+        let mut part = |bytes: &[u8]| {
+            hasher.write_u64(bytes.len() as u64);
+            hasher.write(bytes);
+        };
+        part(site.as_bytes());
+        match address {
+            IpAddr::V4(address) => part(&address.octets()),
+            IpAddr::V6(address) => part(&address.octets()),
+        }
+        part(user_agent.as_bytes());
+        format!("{:032x}", hasher.finish128().as_u128())
+    }
+
+    fn key(&self, now: Time) -> [u8; 16] {
+        let today = *self.today.read().unwrap_or_else(PoisonError::into_inner);
+        if today.is_over(now) { self.rotate(now) } else { today.key }
+    }
+
+    /// Replaces the key, once however many call at midnight.
+    fn rotate(&self, now: Time) -> [u8; 16] {
+        // Taken first, so that two rotations reach the file in the order in which they happen.
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = {
+            let mut today = self.today.write().unwrap_or_else(PoisonError::into_inner);
+            if !today.is_over(now) {
+                return today.key;
+            }
+            *today = Day::fresh(now);
+            *today
+        };
+        if let Some(path) = file.as_deref() {
+            keep(path, &fresh);
+        }
+        fresh.key
+    }
+}
+
+impl Day {
+    fn fresh(now: Time) -> Self {
+        Self { day: now.ms().div_euclid(DAY_MS), key: rand::random() }
+    }
+
+    /// True on any later day. A clock that steps back over midnight keeps the newer key; one that is set back by
+    /// more than a day was wrong before, and its key must not live until that wrong day comes.
+    fn is_over(&self, now: Time) -> bool {
+        let today = now.ms().div_euclid(DAY_MS);
+        today > self.day || today < self.day - 1
+    }
+}
+
+/// Writes the new key over the old one. Ingest goes on without: the key is in memory, and the old file must go.
+fn keep(path: &Path, day: &Day) {
+    let Err(error) = replace(path, day) else { return };
+    tracing::error!(path = %path.display(), %error, "cannot write the visitor salt: visitors of today are counted anew after a restart");
+    if let Err(error) = remove(path) {
+        tracing::error!(path = %path.display(), %error, "cannot remove the old visitor salt: delete the file");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this module owns the salt's file")]
+fn read(path: &Path) -> io::Result<Option<Day>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Atomic and durable: after a crash the file holds the old key or the new one, never a part.
+#[expect(clippy::disallowed_methods, reason = "this module owns the salt's file")]
+fn replace(path: &Path, day: &Day) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(&serde_json::to_vec(day)?)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    sync_folder(path)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this module owns the salt's file")]
+fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)?;
+    sync_folder(path)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this module owns the salt's file")]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+#[path = "visitor_tests.rs"]
+mod tests;
