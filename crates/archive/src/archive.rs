@@ -1,8 +1,8 @@
 //! The archive: an object store, the root inside it, and what can be done with its objects.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
@@ -11,7 +11,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use onepixel_consumer::{Offset, Record};
 use onepixel_event::Time;
 
-use crate::error::{advice, chain};
+use crate::error::{LOCAL_ADVICE, advice, chain};
 use crate::lines::LineReader;
 use crate::{ObjectName, ReadArchiveError, WriteArchiveError, encode, folder};
 
@@ -98,30 +98,33 @@ impl Archive {
         lines.finish().map_err(damaged)
     }
 
-    /// Writes records as one object, over what is there.
+    /// Writes records as one object, over what is there; it is durable when this returns.
     pub(crate) async fn write(&self, name: &ObjectName, records: &[Record]) -> Result<(), WriteArchiveError> {
-        let object = encode::gzip_lines(records).map_err(|e| self.write_error(name, &e))?;
+        let object = encode::gzip_lines(records).map_err(|e| self.local_error(name, &e))?;
         let bytes = object.len();
-        let failed = |e| {
-            let advice = advice(&e, self.folder.is_some());
-            WriteArchiveError { advice, ..self.write_error(name, &e) }
-        };
-        self.store.put(&self.path(name), object.into()).await.map_err(failed)?;
+        match &self.folder {
+            Some(top) => {
+                folder::put(top, &name.to_string(), &object).map_err(|e| self.local_error(name, &e))?
+            }
+            None => {
+                self.store
+                    .put(&self.path(name), object.into())
+                    .await
+                    .map_err(|e| self.store_error(name, &e))?;
+            }
+        }
         tracing::debug!(url = self.url_of(name), bytes, records = records.len(), "object written");
         Ok(())
     }
 
-    /// Makes what a local store may have left open durable, and removes leftovers of the object.
-    /// `whole_path` is false when the folders above the object are known to be durable.
-    pub(crate) fn settle(&self, name: &ObjectName, whole_path: bool) -> Result<(), WriteArchiveError> {
-        let Some(top) = &self.folder else { return Ok(()) };
-        let object = top.join(name.to_string());
-        folder::remove_staged(&object).map_err(|e| self.write_error(name, &e))?;
-        match object.parent() {
-            Some(parent) if whole_path => {
-                folder::sync_up(parent, top).map_err(|e| self.write_error(name, &e))
-            }
-            _ => Ok(()),
+    /// Removes an object; fine when it is not there.
+    pub(crate) async fn remove(&self, name: &ObjectName) -> Result<(), WriteArchiveError> {
+        match &self.folder {
+            Some(top) => folder::remove(top, &name.to_string()).map_err(|e| self.local_error(name, &e)),
+            None => match self.store.delete(&self.path(name)).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                Err(e) => Err(self.store_error(name, &e)),
+            },
         }
     }
 
@@ -157,12 +160,12 @@ impl Archive {
         name.to_string().split('/').fold(self.root.clone(), |path, part| path.join(part))
     }
 
-    fn write_error(&self, name: &ObjectName, error: &dyn std::error::Error) -> WriteArchiveError {
-        WriteArchiveError {
-            url: self.url_of(name),
-            cause: chain(error),
-            advice: "check that the folder is there, may be written by this user, and has space",
-        }
+    fn local_error(&self, name: &ObjectName, error: &io::Error) -> WriteArchiveError {
+        WriteArchiveError::new(self.url_of(name), error, LOCAL_ADVICE)
+    }
+
+    fn store_error(&self, name: &ObjectName, error: &object_store::Error) -> WriteArchiveError {
+        WriteArchiveError::new(self.url_of(name), error, advice(error))
     }
 }
 

@@ -52,7 +52,7 @@ pub enum OpenArchiveError {
     },
 }
 
-/// Why an object was not written. It may pass later: the content is not the cause.
+/// Why an object was not written or removed. It may pass later: the content is not the cause.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {url}: {cause}; {advice}")]
 pub struct WriteArchiveError {
@@ -62,6 +62,12 @@ pub struct WriteArchiveError {
     pub cause: String,
     /// What to do about it.
     pub advice: &'static str,
+}
+
+impl WriteArchiveError {
+    pub(crate) fn new(url: String, error: &dyn Error, advice: &'static str) -> Self {
+        Self { url, cause: chain(error), advice }
+    }
 }
 
 /// Why the archive cannot be read.
@@ -100,14 +106,21 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// What an operator can do about a failed write.
-pub(crate) fn advice(error: &object_store::Error, local: bool) -> &'static str {
+/// What an operator can do about a folder.
+pub(crate) const LOCAL_ADVICE: &str =
+    "check that the folder is there, may be written by this user, and has space";
+
+/// What an operator can do about a remote store.
+pub(crate) fn advice(error: &object_store::Error) -> &'static str {
     use object_store::Error as E;
     match error {
-        _ if local => "check that the folder is there, may be written by this user, and has space",
         E::NotFound { .. } => "check that the bucket exists and lies in this region",
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
-            "check the credentials, and that they may put, get and list objects here"
+            "check the credentials, and that they may put, get, list and delete objects here"
+        }
+        // The link-local address where clouds hand out a machine's own credentials.
+        _ if chain(error).contains("//169.254.") => {
+            "no credentials were given and this machine has none of its own: set them in the environment"
         }
         _ => "check the endpoint, the network and the credentials in the environment",
     }

@@ -1,12 +1,12 @@
-//! A local folder as archive: what `object_store` leaves open about durability and order.
+//! A local folder as archive: objects written whole and durably.
 //!
-//! With its `fsync` option the store syncs an object, its folder, and folders it created in that very call. What is
-//! left: folders created by a process that was killed before it synced them, the archive's own folder, and the
-//! half-written files that such a process leaves behind.
+//! Reading goes through `object_store` as for any other store. Writing does not: its local store hands the work to a
+//! pool of threads, where it goes on after the caller's future was dropped and could bring back an object that was
+//! removed meanwhile; and what a killed process had staged would stay. Here a write is over when the call is.
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Creates `path` and the folders above it, durably, and gives its absolute form.
@@ -20,31 +20,52 @@ pub(crate) fn create(path: &Path) -> io::Result<PathBuf> {
     path.canonicalize()
 }
 
-/// Syncs `folder` and every folder above it up to `top`, itself included: their entries are then durable.
-pub(crate) fn sync_up(folder: &Path, top: &Path) -> io::Result<()> {
-    for folder in folder.ancestors().take_while(|folder| folder.starts_with(top)) {
-        sync(folder)?;
-    }
-    Ok(())
+/// Writes the object at `top`/`name`, over what is there: readers see the old bytes or the new ones, and a crash after
+/// the return loses nothing.
+#[expect(clippy::disallowed_methods, reason = "the archive's local folder is this module's")]
+pub(crate) fn put(top: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let object = top.join(name);
+    let folder = object.parent().unwrap_or(top);
+    std::fs::create_dir_all(folder)?;
+    let staged = staged(&object);
+    let mut file = File::create(&staged)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&staged, &object)?;
+    // Up to the top each time: who made the folders may have been killed before they were synced, and to sync what
+    // has not changed costs next to nothing.
+    sync_up(folder, top)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the archive's local folder is this module's to sync")]
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Removes what a killed process left of this very object: the store stages `name` as `name#1`, `name#2`, ...
-/// A rewrite takes the first free number, so leftovers have no gap before them.
-#[expect(clippy::disallowed_methods, reason = "the archive's local folder is this module's to tidy")]
-pub(crate) fn remove_staged(object: &Path) -> io::Result<()> {
-    for number in 1_u32.. {
-        let mut staged = OsString::from(object);
-        staged.push(format!("#{number}"));
-        match std::fs::remove_file(&staged) {
-            Ok(()) => tracing::debug!(path = %staged.display(), "removed a half-written object"),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(e) => return Err(e),
+/// Removes the object at `top`/`name` and what a killed process had staged of it, durably; fine when nothing is there.
+#[expect(clippy::disallowed_methods, reason = "the archive's local folder is this module's")]
+pub(crate) fn remove(top: &Path, name: &str) -> io::Result<()> {
+    let object = top.join(name);
+    for path in [staged(&object), object.clone()] {
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
         }
     }
-    Ok(())
+    match object.parent() {
+        Some(folder) if folder.exists() => sync(folder),
+        _ => Ok(()),
+    }
+}
+
+/// A name that `object_store` does not list, and that no reader of `*.json.gz` takes.
+fn staged(object: &Path) -> PathBuf {
+    let mut staged = OsString::from(object);
+    staged.push("#1");
+    staged.into()
+}
+
+/// Syncs `folder` and every folder above it up to `top`, itself included: their entries are then durable.
+fn sync_up(folder: &Path, top: &Path) -> io::Result<()> {
+    folder.ancestors().take_while(|folder| folder.starts_with(top)).try_for_each(sync)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the archive's local folder is this module's")]
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }

@@ -23,4 +23,4 @@ pub const REQUEST_RETRY_WINDOW: Duration = Duration::from_secs(10);
 
 /// The longest line read back: far above any event, small enough that a damaged or foreign object cannot
 /// exhaust the memory.
-pub const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -129,7 +129,7 @@ fn file(url: &Url) -> Result<PathBuf, String> {
 fn open_folder(path: &FsPath) -> Result<Archive, OpenArchiveError> {
     let failed = |source| OpenArchiveError::Folder { path: path.to_owned(), source };
     let folder = folder::create(path).map_err(failed)?;
-    let store = LocalFileSystem::new_with_prefix(&folder).map_err(|e| failed(e.into()))?.with_fsync(true);
+    let store = LocalFileSystem::new_with_prefix(&folder).map_err(|e| failed(e.into()))?;
     let url = Url::from_file_path(&folder).map_or_else(|()| folder.display().to_string(), String::from);
     Ok(Archive::local(Arc::new(store), folder, url))
 }

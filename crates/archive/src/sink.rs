@@ -3,11 +3,8 @@
 //! A batch is looked at whole, then each of its runs becomes an object. Writing it again overwrites the same names
 //! with the same bytes.
 
-use std::collections::HashSet;
-
 use futures_util::{StreamExt, TryStreamExt, stream};
 use onepixel_consumer::{Batch, Offset, Record, Sink, SinkError};
-use onepixel_event::Time;
 
 use crate::limits::PUTS_IN_FLIGHT_MAX;
 use crate::run::{self, Run};
@@ -20,32 +17,22 @@ use crate::{Archive, WriteArchiveError};
 #[derive(Debug)]
 pub struct ArchiveSink {
     archive: Archive,
-    /// The hour of the last batch: its folders are known to be durable.
-    settled: Option<Time>,
 }
 
 impl ArchiveSink {
     /// A sink into `archive`.
     pub fn new(archive: Archive) -> Self {
-        Self { archive, settled: None }
+        Self { archive }
     }
 
-    async fn write_runs(&mut self, records: &[Record], runs: &[Run]) -> Result<(), SinkError> {
+    async fn write_runs(&self, records: &[Record], runs: &[Run]) -> Result<(), SinkError> {
         let archive = &self.archive;
         stream::iter(runs.iter().cloned())
             .map(|run| async move { archive.write(&run.name, &records[run.at]).await })
             .buffer_unordered(PUTS_IN_FLIGHT_MAX)
-            .try_collect::<()>()
+            .try_collect()
             .await
-            .map_err(unavailable)?;
-        let mut durable: HashSet<Time> = self.settled.into_iter().collect();
-        for Run { name, .. } in runs {
-            let hour = name.first_at.hour_start();
-            self.archive.settle(name, !durable.contains(&hour)).map_err(unavailable)?;
-            durable.insert(hour);
-            self.settled = Some(hour);
-        }
-        Ok(())
+            .map_err(unavailable)
     }
 }
 
@@ -61,6 +48,17 @@ impl Sink for ArchiveSink {
     async fn write(&mut self, batch: &Batch) -> Result<(), SinkError> {
         let runs = run::split(batch.partition, &batch.records)?;
         self.write_runs(&batch.records, &runs).await
+    }
+
+    /// Removes the objects that a write of the batch makes. A batch that is refused has made none.
+    ///
+    /// A remote store may still finish a request whose answer nobody waited for; so do not drop a write and retract it
+    /// at once.
+    async fn retract(&mut self, batch: &Batch) -> Result<(), SinkError> {
+        for run in run::split(batch.partition, &batch.records).unwrap_or_default() {
+            self.archive.remove(&run.name).await.map_err(unavailable)?;
+        }
+        Ok(())
     }
 
     /// The record becomes an object of its own, unless an object of its hour holds it already: a batch that was given

@@ -1,7 +1,8 @@
 //! The archive from outside: what lies on the disk or in the bucket, and what standard tools make of it.
-#![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 #![expect(clippy::disallowed_methods, reason = "these tests look at the archive's files from outside")]
 
+mod conformance;
 mod crash;
 mod read;
 mod remote;
