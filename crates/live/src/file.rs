@@ -1,0 +1,79 @@
+//! Connections to the file, and whether it is still the file they were opened on.
+//!
+//! SQLite goes on writing to a file that was deleted or replaced under its path; what it writes is then lost
+//! with the last connection. So every connection is compared with its path before it is used again.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::OpenLiveError;
+use crate::limits::{BUSY_TIMEOUT, CHECKPOINT_PAGES, LOG_BYTES_KEPT, READER_CACHE_KIB, WRITER_CACHE_KIB};
+use crate::schema;
+
+/// A connection and the file it was opened on.
+pub(crate) struct OpenFile {
+    pub(crate) connection: Connection,
+    path: PathBuf,
+    identity: Option<(u64, u64)>,
+}
+
+impl OpenFile {
+    /// Opens for writing: creates the file, or brings it to this program's version.
+    pub(crate) fn to_write(path: &Path) -> Result<Self, OpenLiveError> {
+        // No URI: a path is a path, whatever it begins with.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_PRIVATE_CACHE;
+        let mut file = Self::open(path, flags, tune_to_write)?;
+        schema::migrate(&mut file.connection, path, schema::STEPS)?;
+        Ok(file)
+    }
+
+    /// Opens for reading a file that the sink has opened before.
+    pub(crate) fn to_read(path: &Path) -> Result<Self, OpenLiveError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_PRIVATE_CACHE;
+        let file = Self::open(path, flags, |c| c.pragma_update(None, "cache_size", -READER_CACHE_KIB))?;
+        schema::check(&file.connection, path)?;
+        Ok(file)
+    }
+
+    fn open(
+        path: &Path,
+        flags: OpenFlags,
+        tune: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<Self, OpenLiveError> {
+        let database = |source| OpenLiveError::Database { path: path.into(), source };
+        let connection = Connection::open_with_flags(path, flags).map_err(database)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(database)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        tune(&connection).map_err(database)?;
+        Ok(Self { connection, path: path.into(), identity: identity(path) })
+    }
+
+    /// True while the path leads to the file that the connection has open.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.identity.is_some() && self.identity == identity(&self.path)
+    }
+}
+
+/// `synchronous = FULL`: the stream may delete segments as soon as this sink says that it holds their events. With
+/// NORMAL, a power loss would take back the transactions since the last copy of the log, position included: no
+/// event would be counted twice, but those whose segments are gone would be lost. FULL costs one sync per batch.
+fn tune_to_write(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)
+}
+
+/// Device and inode: two files are the same when both agree.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}

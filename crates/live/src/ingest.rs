@@ -1,0 +1,230 @@
+//! The writing connection: one batch, one transaction.
+//!
+//! Counters, recent events, totals and the position are written together or not at all. Everything is decoded
+//! before anything is written. Never retries: that is the consumer's policy.
+
+use std::path::{Path, PathBuf};
+
+use onepixel_consumer::{Batch, Offset, Record, SinkError};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use crate::error::{OpenLiveError, WriteError};
+use crate::file::OpenFile;
+use crate::limits::{RECENT_BYTES_MAX, RECENT_EVENTS_MAX};
+use crate::progress::{self, ProgressError};
+use crate::tally::{Recent, Tally};
+use crate::words::Words;
+
+/// The connection that writes batches, and the words it remembers.
+pub(crate) struct Writer {
+    file: OpenFile,
+    path: PathBuf,
+    words: Words,
+    /// Changes when another connection has written.
+    data_version: i64,
+}
+
+impl Writer {
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenLiveError> {
+        Ok(Self {
+            file: OpenFile::to_write(path)?,
+            path: path.into(),
+            words: Words::default(),
+            data_version: -1,
+        })
+    }
+
+    /// True while the path leads to the file this writer writes.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.file.is_in_place()
+    }
+
+    /// The offset after the last one taken; 0 before the first.
+    pub(crate) fn position(&self, partition: u32) -> Result<Offset, SinkError> {
+        let taken = progress::taken(&self.file.connection, partition);
+        Ok(taken.map_err(|error| failed(&self.path, error))?.map_or(0, |taken| taken.end))
+    }
+
+    /// Counts what the batch holds above the position, and moves the position to the batch's end.
+    pub(crate) fn write(&mut self, batch: &Batch, horizon_ms: i64) -> Result<(), SinkError> {
+        self.transact(|transaction, words| {
+            let Some(fresh) = progress::advance(transaction, batch)? else { return Ok(()) };
+            let records = batch.records.iter().filter(|record| fresh.contains(&record.offset));
+            count(transaction, words, batch.partition, records, horizon_ms)
+        })
+    }
+
+    /// Counts one record, unless its offset was counted before.
+    pub(crate) fn replay(
+        &mut self,
+        partition: u32,
+        record: &Record,
+        horizon_ms: i64,
+    ) -> Result<(), SinkError> {
+        self.transact(|transaction, words| {
+            if progress::fill(transaction, partition, record.offset)? {
+                count(transaction, words, partition, std::iter::once(record), horizon_ms)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn transact(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>, &mut Words) -> Result<(), Failure>,
+    ) -> Result<(), SinkError> {
+        let Self { file, path, words, data_version } = self;
+        let attempt = || {
+            let transaction = file.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let version = transaction.pragma_query_value(None, "data_version", |row| row.get(0))?;
+            if version != *data_version {
+                words.forget();
+                *data_version = version;
+            }
+            work(&transaction, words)?;
+            Ok(transaction.commit()?)
+        };
+        attempt().map_err(|failure| {
+            // Ids given in a transaction that is rolled back were never given.
+            words.forget();
+            match failure {
+                Failure::Sink(error) => error,
+                Failure::Progress(error) => failed(path, error),
+            }
+        })
+    }
+}
+
+/// What ends a transaction early.
+enum Failure {
+    Sink(SinkError),
+    Progress(ProgressError),
+}
+
+impl From<SinkError> for Failure {
+    fn from(error: SinkError) -> Self {
+        Self::Sink(error)
+    }
+}
+
+impl From<ProgressError> for Failure {
+    fn from(error: ProgressError) -> Self {
+        Self::Progress(error)
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Progress(error.into())
+    }
+}
+
+fn failed(path: &Path, error: ProgressError) -> SinkError {
+    match error {
+        ProgressError::Database(source) => WriteError::Database { path: path.into(), source }.into(),
+        ProgressError::Offset(offset) => WriteError::Offset { offset }.into(),
+    }
+}
+
+fn count<'a>(
+    connection: &Connection,
+    words: &mut Words,
+    partition: u32,
+    records: impl Iterator<Item = &'a Record>,
+    horizon_ms: i64,
+) -> Result<(), Failure> {
+    let mut tally = Tally::default();
+    for record in records {
+        tally.add(record.offset, &record.payload, horizon_ms)?;
+    }
+    tally.add_hours();
+    let ids = words.ids(connection, &tally)?;
+    write_counts(connection, &tally, &ids)?;
+    write_visits(connection, &tally, &ids)?;
+    write_recent(connection, &tally.recent, &ids)?;
+    progress::add(connection, partition, tally.pixel, tally.api)?;
+    Ok(())
+}
+
+/// The id behind a word's number in the tally, which has one for each.
+fn id(ids: &[i64], local: usize) -> i64 {
+    ids.get(local).copied().unwrap_or(0)
+}
+
+fn write_counts(connection: &Connection, tally: &Tally<'_>, ids: &[i64]) -> rusqlite::Result<()> {
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO rollup (span, dimension, bucket, site, class, value, events, views)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT DO UPDATE SET events = events + excluded.events, views = views + excluded.views",
+    )?;
+    let mut rows: Vec<_> = tally
+        .counts
+        .iter()
+        .map(|(cell, count)| {
+            let (site, value) = (id(ids, cell.site), id(ids, cell.value));
+            ((cell.span.code(), cell.dimension, cell.bucket, site, cell.class, value), count)
+        })
+        .collect();
+    // In the order of the table, so that neighbours are written one after the other.
+    rows.sort_unstable_by_key(|(key, _)| *key);
+    for ((span, dimension, bucket, site, class, value), count) in rows {
+        upsert.execute(params![span, dimension, bucket, site, class, value, count.events, count.views])?;
+    }
+    Ok(())
+}
+
+fn write_visits(connection: &Connection, tally: &Tally<'_>, ids: &[i64]) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT OR IGNORE INTO visit (span, bucket, site, class, visitor) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    let mut rows: Vec<_> = tally
+        .visits
+        .iter()
+        .map(|visit| (visit.span.code(), visit.bucket, id(ids, visit.site), visit.class, visit.visitor))
+        .collect();
+    rows.sort_unstable();
+    for row in rows {
+        insert.execute(row)?;
+    }
+    Ok(())
+}
+
+fn write_recent(connection: &Connection, recent: &[Recent<'_>], ids: &[i64]) -> rusqlite::Result<()> {
+    let (mut seq, mut end_bytes): (i64, i64) = connection
+        .prepare_cached("SELECT ifnull(max(seq), 0), ifnull(end_bytes, 0) FROM recent")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO recent (seq, received, site, class, id, end_bytes, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    let kept = usize::try_from(RECENT_EVENTS_MAX).unwrap_or(usize::MAX);
+    for event in recent.iter().skip(recent.len().saturating_sub(kept)) {
+        seq += 1;
+        end_bytes += i64::try_from(event.line.len()).unwrap_or(i64::MAX);
+        insert.execute(params![
+            seq,
+            event.received_ms,
+            id(ids, event.site),
+            event.class,
+            event.id.bytes(),
+            end_bytes,
+            event.line
+        ])?;
+    }
+    trim_recent(connection, seq, end_bytes)
+}
+
+/// Keeps the newest events within both limits. `end_bytes` grows by each line's length: two of them tell the bytes
+/// between two rows.
+fn trim_recent(connection: &Connection, seq: i64, end_bytes: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM recent WHERE seq <= ?1")?
+        .execute([seq.saturating_sub_unsigned(RECENT_EVENTS_MAX)])?;
+    let bytes_floor = end_bytes.saturating_sub_unsigned(RECENT_BYTES_MAX);
+    let oldest: Option<i64> = connection
+        .prepare_cached("SELECT min(end_bytes) FROM (SELECT end_bytes FROM recent ORDER BY seq LIMIT 1)")?
+        .query_row([], |row| row.get(0))?;
+    if oldest.is_some_and(|oldest| oldest <= bytes_floor) {
+        connection.prepare_cached("DELETE FROM recent WHERE end_bytes <= ?1")?.execute([bytes_floor])?;
+    }
+    Ok(())
+}

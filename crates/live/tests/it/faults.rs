@@ -1,0 +1,155 @@
+//! The file is locked, gone, replaced, damaged, or not ours.
+
+use onepixel_consumer::SinkError;
+use onepixel_live::{LiveSink, LiveStore, OpenLiveError, Query, QueryError};
+use rusqlite::Connection;
+
+use crate::view::{TTL, View, plain};
+
+fn unavailable(result: Result<(), SinkError>) -> String {
+    match result {
+        Err(SinkError::Unavailable(error)) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_locked_file_is_unavailable_until_the_lock_is_gone() {
+    let mut view = View::new();
+    view.write(&plain(0..2));
+    let other = Connection::open(view.path()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let error = unavailable(view.try_write(&plain(2..4)));
+    assert!(error.contains("live.sqlite") && error.contains("locked"), "{error}");
+    // Readers go on, and so does a deletion later.
+    assert_eq!(view.store().overview(&Query::default()).unwrap().events, 2);
+    assert!(view.retention().forget().is_err());
+    other.execute_batch("ROLLBACK").unwrap();
+    view.write(&plain(2..4));
+    assert_eq!(view.totals().counted, 4);
+}
+
+#[test]
+fn a_file_that_is_locked_when_it_is_opened_is_waited_for() {
+    let mut view = View::new();
+    let other = Connection::open(view.path()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    unavailable(view.try_write(&plain(0..2)));
+    other.execute_batch("ROLLBACK").unwrap();
+    view.write(&plain(0..2));
+    assert_eq!(view.position(), Some(2));
+}
+
+#[test]
+fn a_deleted_file_is_made_anew_and_says_where_it_began() {
+    let mut view = View::new();
+    view.write(&plain(0..2));
+    let store = view.store();
+    assert_eq!(store.overview(&Query::default()).unwrap().events, 2);
+    for name in ["live.sqlite", "live.sqlite-wal", "live.sqlite-shm"] {
+        std::fs::remove_file(view.path().with_file_name(name)).unwrap();
+    }
+    assert!(matches!(store.overview(&Query::default()), Err(QueryError::Open(_))));
+    view.write(&plain(2..5));
+    assert_eq!((view.totals().first, view.totals().counted), (Some(2), 3));
+    assert_eq!(store.overview(&Query::default()).unwrap().events, 3);
+}
+
+#[test]
+fn a_replaced_file_is_used_as_it_is() {
+    let mut view = View::new();
+    view.write(&plain(0..2));
+    view.close();
+    let backup = view.path().with_file_name("backup");
+    std::fs::copy(view.path(), &backup).unwrap();
+    view.write(&plain(2..4));
+    for name in ["live.sqlite-wal", "live.sqlite-shm"] {
+        std::fs::remove_file(view.path().with_file_name(name)).unwrap();
+    }
+    std::fs::rename(backup, view.path()).unwrap();
+    assert_eq!(view.position(), Some(2));
+    view.write(&plain(2..6));
+    assert_eq!(view.totals().counted, 6);
+}
+
+#[test]
+fn a_file_of_a_newer_program_is_refused_by_everybody() {
+    let mut view = View::new();
+    view.write(&plain(0..1));
+    view.close();
+    Connection::open(view.path()).unwrap().pragma_update(None, "user_version", 999).unwrap();
+    let newer = |error: &OpenLiveError| matches!(error, OpenLiveError::Newer { found: 999, .. });
+    assert!(newer(&LiveSink::open(&view.path(), TTL, view.clock()).err().unwrap()));
+    assert!(newer(&LiveStore::open(&view.path(), TTL, view.clock()).err().unwrap()));
+    assert!(view.retention().forget().is_err());
+}
+
+#[test]
+fn a_file_of_something_else_is_refused_and_left_as_it_is() {
+    for content in [&b"this is not a database, but a text of some length"[..], &[0xff; 4096]] {
+        let view = View::new();
+        std::fs::write(view.path(), content).unwrap();
+        let error = LiveSink::open(&view.path(), TTL, view.clock()).err().unwrap();
+        assert!(matches!(error, OpenLiveError::Database { .. }), "{error}");
+        assert_eq!(std::fs::read(view.path()).unwrap(), content);
+    }
+    let view = View::new();
+    Connection::open(view.path()).unwrap().execute_batch("CREATE TABLE songs (title)").unwrap();
+    let error = LiveSink::open(&view.path(), TTL, view.clock()).err().unwrap();
+    assert!(matches!(error, OpenLiveError::Foreign { .. }), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_unavailable_and_never_panics() {
+    let mut view = View::new();
+    view.write(&plain(0..500));
+    view.close();
+    let mut bytes = std::fs::read(view.path()).unwrap();
+    for at in (4096..bytes.len()).step_by(7) {
+        bytes[at] ^= 0x5a;
+    }
+    std::fs::write(view.path(), bytes).unwrap();
+    unavailable(view.try_write(&plain(500..510)));
+    if let Ok(store) = LiveStore::open(&view.path(), TTL, view.clock()) {
+        assert!(store.overview(&Query::default()).is_err());
+    }
+    assert!(view.retention().forget().is_err());
+}
+
+#[test]
+fn a_missing_folder_or_file_is_an_error_that_names_it() {
+    let view = View::new();
+    let missing = view.path().with_file_name("missing").join("live.sqlite");
+    let error = LiveSink::open(&missing, TTL, view.clock()).err().unwrap();
+    assert!(error.to_string().contains("missing/live.sqlite"), "{error}");
+    let error = LiveStore::open(&view.path(), TTL, view.clock()).err().unwrap();
+    assert!(error.to_string().contains("live.sqlite"), "{error}");
+}
+
+#[test]
+fn many_threads_ask_at_once_while_the_sink_writes() {
+    let mut view = View::new();
+    view.write(&plain(0..10));
+    let store = view.store();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..12)
+            .map(|_| {
+                let store = store.clone();
+                scope.spawn(move || {
+                    let mut last = 0;
+                    for _ in 0..20 {
+                        let overview = store.overview(&Query::default()).unwrap();
+                        assert_eq!(overview.events, overview.views);
+                        assert!(overview.events >= last && overview.events.is_multiple_of(10));
+                        last = overview.events;
+                    }
+                })
+            })
+            .collect();
+        for i in 1..50 {
+            view.write(&plain(i * 10..(i + 1) * 10));
+        }
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+    assert_eq!(view.totals().counted, 500);
+}
