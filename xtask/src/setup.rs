@@ -29,8 +29,8 @@ const DEBIAN_PROGRAMS: [DebianProgram; 4] = [
     DebianProgram { program: "wrk", packages: &["wrk"], purpose: "puts the server under load" },
 ];
 
-/// Drives the browser; brings no browser of its own.
-const PLAYWRIGHT: (&str, &str) = ("playwright-core", "1.65.1");
+/// Drives the browser; brings no browser of its own. The newest that runs on Node 18, which Debian 12 has.
+const PLAYWRIGHT: (&str, &str) = ("playwright-core", "1.61.0");
 
 /// Plays the S3 endpoint; features and version belong together.
 const S3S_FS: (&str, &str, &str) = ("s3s-fs", "0.14.1", "binary");
