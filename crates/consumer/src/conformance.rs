@@ -39,8 +39,7 @@ pub trait Fixture {
     fn open(&mut self) -> impl Future<Output = Self::Sink>;
 
     /// The number of each record that the store holds or has counted, in any order; one that is held twice is
-    /// listed twice. Reads the store itself, not what the sink remembers. No sink is open meanwhile that has
-    /// not finished its last write.
+    /// listed twice. Reads the store itself; no sink is open meanwhile.
     fn held(&mut self) -> impl Future<Output = Vec<u64>>;
 
     /// The payload of record `n`, which the sink takes. Let it change whatever the sink groups by (its hour, its

@@ -26,15 +26,16 @@ pub trait Sink: Send {
     fn name(&self) -> &'static str;
 
     /// The offset after the last one the sink holds, when it keeps it in one transaction with the data.
-    /// `None`: the sink cannot; the consumer's checkpoint of intents decides.
+    /// Such a sink says `Some(0)` while it is empty. `None`: the sink cannot; the consumer's checkpoint of intents
+    /// decides.
     fn position(&mut self) -> impl Future<Output = Result<Option<Offset>, SinkError>> + Send;
 
     /// Writes a batch and, if the sink keeps its position, moves it to the end of the batch's range.
     fn write(&mut self, batch: &Batch) -> impl Future<Output = Result<(), SinkError>> + Send;
 
     /// Takes back what unfinished writes of `batch` have left, so that its range may be written in smaller batches
-    /// or given up. Idempotent. A sink that writes all of a batch or nothing, and ignores batches below its
-    /// position, has nothing to take back.
+    /// or given up. Idempotent. Only asked of sinks without a position; the others write a batch whole or not at
+    /// all, and their position tells which.
     fn retract(&mut self, batch: &Batch) -> impl Future<Output = Result<(), SinkError>> + Send {
         let _ = batch;
         async { Ok(()) }

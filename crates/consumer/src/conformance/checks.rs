@@ -102,11 +102,18 @@ pub async fn large_batches_are_taken<F: Fixture>(mut fixture: F) {
     expect_held(&mut fixture, 0..10_000).await;
 }
 
-/// A sink that keeps its position starts at 0 and still has it when it is opened again.
+/// A sink that keeps its position starts at 0 and still has it when it is opened again. A sink keeps it always or
+/// never: without one the consumer would begin a checkpoint.
 pub async fn the_position_survives<F: Fixture>(mut fixture: F) {
     let mut sink = fixture.open().await;
+    let keeps = matches!(sink.position().await, Ok(Some(_)));
     expect_position(&mut sink, 0).await;
     write(&fixture, &mut sink, 0..5).await;
+    assert_eq!(
+        matches!(sink.position().await, Ok(Some(_))),
+        keeps,
+        "an empty sink that keeps a position says 0"
+    );
     drop(sink);
     let mut sink = fixture.open().await;
     expect_position(&mut sink, 5).await;
@@ -142,9 +149,13 @@ pub async fn refused_leaves_nothing<F: Fixture>(mut fixture: F) {
     }
 }
 
-/// After `retract` the same range can be written in smaller batches, whatever its write had left.
+/// After `retract` the same range can be written in smaller batches, whatever its write had left. Only for sinks
+/// without a position.
 pub async fn retracted_batches_can_be_split<F: Fixture>(mut fixture: F) {
     let mut sink = fixture.open().await;
+    if !matches!(sink.position().await, Ok(None)) {
+        return;
+    }
     write(&fixture, &mut sink, 0..10).await;
     let whole = batch(&fixture, 10..50);
     let finished = interrupted(sink.write(&whole), 2).await;
@@ -158,7 +169,6 @@ pub async fn retracted_batches_can_be_split<F: Fixture>(mut fixture: F) {
     for part in [10..30, 30..31, 31..50] {
         write(&fixture, &mut sink, part).await;
     }
-    expect_position(&mut sink, 50).await;
     drop(sink);
     expect_held(&mut fixture, 0..50).await;
 }
