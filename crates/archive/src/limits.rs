@@ -21,6 +21,6 @@ pub const REQUEST_RETRIES_MAX: usize = 2;
 /// No repetition starts later than this after the first try.
 pub const REQUEST_RETRY_WINDOW: Duration = Duration::from_secs(10);
 
-/// The longest line read back: far above any event, small enough that a damaged or foreign object cannot
+/// The longest line read back: twice what the stream takes, small enough that a damaged or foreign object cannot
 /// exhaust the memory.
-pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const LINE_BYTES_MAX: usize = 2 * 1024 * 1024;
