@@ -25,6 +25,7 @@ mod batch;
 pub mod conformance;
 mod sink;
 mod source;
+mod stream_source;
 
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointError};
@@ -35,3 +36,4 @@ pub use progress::{LastError, Progress, Snapshot};
 pub use settings::Settings;
 pub use sink::{Sink, SinkError};
 pub use source::{Source, SourceError};
+pub use stream_source::StreamSource;
