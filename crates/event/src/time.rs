@@ -15,8 +15,8 @@ pub struct Time(i64);
 pub struct InvalidTime;
 
 const MS_MIN: i64 = -62_167_219_200_000;
-/// The calendar library's last moment, 9999-12-30T22:00:00.999Z.
-const MS_MAX: i64 = 253_402_207_200_999;
+/// 9999-12-30T22:00:00.000Z, the last millisecond that the calendar library converts.
+const MS_MAX: i64 = 253_402_207_200_000;
 const HOUR_MS: i64 = 3_600_000;
 
 impl Time {
@@ -96,7 +96,8 @@ mod tests {
     #[test]
     fn clamps_to_what_rfc_3339_can_write() {
         assert_eq!(Time::from_ms(i64::MIN).to_string(), "0000-01-01T00:00:00.000Z");
-        assert_eq!(Time::from_ms(MS_MAX), Time::from_ms(i64::MAX));
+        assert_eq!(Time::from_ms(i64::MAX).to_string(), "9999-12-30T22:00:00.000Z");
+        assert_eq!(Time::parse("9999-12-30T22:00:00Z").ok(), Some(Time::from_ms(i64::MAX)));
     }
 
     #[test]

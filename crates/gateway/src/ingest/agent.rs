@@ -83,7 +83,7 @@ impl Agent {
         let lower = text.to_ascii_lowercase();
         let is_known = agent.browser.is_some() || agent.os.is_some();
         agent.kind = kind::of(&lower, is_known);
-        agent.device = Some(device(&lower, agent.kind));
+        agent.device = Some(device(&lower, agent.os.as_deref(), agent.kind));
         agent
     }
 }
@@ -104,27 +104,55 @@ const DEVICES: [(Device, &[&str]); 6] = [
     (
         Device::Tv,
         &[
-            "smart-tv", "smarttv", "smart tv", "googletv", "google tv", "android tv", "appletv", "apple tv", "hbbtv",
-            "roku", "bravia", "netcast", "web0s", "crkey", "viera", "opera tv", "tizen 2", "aftb", "aftm", "afts", "aftt",
-            "dtv", "; tv",
+            "smart-tv",
+            "smarttv",
+            "smart tv",
+            "googletv",
+            "google tv",
+            "android tv",
+            "appletv",
+            "apple tv",
+            "hbbtv",
+            "roku",
+            "bravia",
+            "netcast",
+            "web0s",
+            "crkey",
+            "viera",
+            "opera tv",
+            "tizen 2",
+            "aftb",
+            "aftm",
+            "afts",
+            "aftt",
+            "dtv",
+            "; tv",
         ],
     ),
     (Device::Other, &["playstation", "nintendo", "xbox", "tesla/", "quest", "watch"]),
     (Device::Tablet, &["ipad", "kindle", "silk/", "playbook", "tablet;"]),
-    (Device::Mobile, &["mobi", "iphone", "ipod", "windows phone", "blackberry", "opera mini", "symbian", "midp", "nokia"]),
+    (
+        Device::Mobile,
+        &["mobi", "iphone", "ipod", "windows phone", "blackberry", "opera mini", "symbian", "midp", "nokia"],
+    ),
     (Device::Tablet, &["android", "tablet "]),
     (Device::Desktop, &["windows", "macintosh", "mac os x", "x11", "linux", "cros ", "bsd", "darwin"]),
 ];
 
-fn device(lower: &str, kind: Kind) -> Device {
+fn device(lower: &str, os: Option<&str>, kind: Kind) -> Device {
     if kind != Kind::Browser {
         return Device::Bot;
     }
-    let told = |words: &&[&str]| words.iter().any(|word| lower.contains(word));
     if lower.contains("tablet pc") {
         return Device::Desktop;
     }
-    DEVICES.iter().find(|(_, words)| told(words)).map_or(Device::Other, |(device, _)| *device)
+    let told = |words: &&[&str]| words.iter().any(|word| lower.contains(word));
+    match DEVICES.iter().find(|(_, words)| told(words)) {
+        // Apps name the kernel only, which phones share with desktops.
+        Some((Device::Desktop, _)) if os == Some("iOS") => Device::Mobile,
+        Some((device, _)) => *device,
+        None => Device::Other,
+    }
 }
 
 /// The compiled patterns: data of this program, not state, so one copy serves every server in the process.

@@ -92,7 +92,9 @@ pub(super) fn split(text: &str) -> Result<Vec<&str>, Malformed> {
         Some(b'[') => batch(value),
         Some(b'{') => match wrapped(value) {
             Some(events) if events.starts_with('[') => batch(events),
-            Some(_) => Err(Malformed::NotAnEventOrBatch { found: "an object whose \"events\" is not an array" }),
+            Some(_) => {
+                Err(Malformed::NotAnEventOrBatch { found: "an object whose \"events\" is not an array" })
+            }
             None => Ok(vec![value]),
         },
         _ => Err(Malformed::NotAnEventOrBatch { found: json::kind(value) }),
@@ -117,7 +119,10 @@ fn batch(array: &str) -> Result<Vec<&str>, Malformed> {
     let events: Vec<_> = elements.by_ref().take(limits::BATCH_EVENTS_MAX).collect();
     match elements.count() {
         0 => Ok(events),
-        more => Err(Malformed::TooManyEvents { events: events.len() + more, events_max: limits::BATCH_EVENTS_MAX }),
+        more => Err(Malformed::TooManyEvents {
+            events: events.len() + more,
+            events_max: limits::BATCH_EVENTS_MAX,
+        }),
     }
 }
 
@@ -170,7 +175,9 @@ mod tests {
         check(b"[{}", Err("the body is not JSON: EOF while parsing a list at line 1, column 3"));
         check(
             b"{}\n{}",
-            Err("the body is not JSON: more text behind the first value (put several events into an array) at line 2, column 1"),
+            Err(
+                "the body is not JSON: more text behind the first value (put several events into an array) at line 2, column 1",
+            ),
         );
         check(b"a=1", Err("the body is not JSON: expected value at line 1, column 1"));
     }

@@ -22,7 +22,12 @@ use onepixel_event::{Class, Source};
 use super::kind::Kind;
 
 /// The class, and up to three reasons with the deciding one first. No reasons mean that nothing speaks against a person.
-pub(super) fn of(kind: Kind, source: Source, purpose: Option<&[u8]>, via: Option<&[u8]>) -> (Class, Vec<&'static str>) {
+pub(super) fn of(
+    kind: Kind,
+    source: Source,
+    purpose: Option<&[u8]>,
+    via: Option<&[u8]>,
+) -> (Class, Vec<&'static str>) {
     let program = by_kind(kind, source);
     let proxy = via.filter(|via| contains(via, b"camo")).map(|_| (Class::ImageProxy, "via_image_proxy"));
     let ahead = [&b"prefetch"[..], b"prerender", b"preview"];
@@ -82,7 +87,9 @@ mod tests {
         check(Kind::ImageProxy, Pixel, "", "camo", ImageProxy, &["ua_image_proxy", "via_image_proxy"]);
         check(Kind::Crawler, Pixel, "prefetch", "", Bot, &["ua_crawler", "purpose_prefetch"]);
         check(Kind::BareMozilla, Pixel, "", "", MailProxy, &["ua_bare_mozilla"]);
-        for (kind, reason) in [(Kind::Library, "ua_library"), (Kind::Unknown, "ua_unknown"), (Kind::Empty, "ua_empty")] {
+        for (kind, reason) in
+            [(Kind::Library, "ua_library"), (Kind::Unknown, "ua_unknown"), (Kind::Empty, "ua_empty")]
+        {
             check(kind, Pixel, "", "", Bot, &[reason]);
             check(kind, Api, "", "", Server, &[reason]);
         }

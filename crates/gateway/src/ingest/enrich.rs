@@ -62,8 +62,7 @@ impl Ingest {
         caller: &Caller<'_>,
     ) {
         let address = caller.address.map(|address| address.to_canonical());
-        event.country =
-            address.and_then(|address| self.geo.as_ref()?.country(address)).map(Cow::Borrowed);
+        event.country = address.and_then(|address| self.geo.as_ref()?.country(address)).map(Cow::Borrowed);
         if caller.gpc && self.settings.gpc == GpcPolicy::Count {
             return;
         }

@@ -169,7 +169,11 @@ fn props(props: Option<&str>, others: &[(&str, &str)], flags: &mut Flags) -> Res
     let mut writer = PropsWriter::new();
     if let Some(props) = props {
         if !props.starts_with('{') {
-            return Err(Refusal::WrongType { field: "props", expected: "an object", found: json::kind(props) });
+            return Err(Refusal::WrongType {
+                field: "props",
+                expected: "an object",
+                found: json::kind(props),
+            });
         }
         let mut members = json::members(props);
         members

@@ -49,7 +49,11 @@ fn null_and_empty_are_absent() {
 
 #[test]
 fn keeps_the_unknown_in_props() {
-    check(r#"{"event":"a","x":[1, 2],"ip":"1.2.3.4","n":null}"#, r#"{"x":[1,2],"ip":"1.2.3.4","n":null}"#, &[]);
+    check(
+        r#"{"event":"a","x":[1, 2],"ip":"1.2.3.4","n":null}"#,
+        r#"{"x":[1,2],"ip":"1.2.3.4","n":null}"#,
+        &[],
+    );
     check(r#"{"x":1,"event":"a","props":{"y":2}}"#, r#"{"y":2,"x":1}"#, &[]);
     check(r#"{"x":1,"event":"a","props":{"x":2}}"#, r#"{"x":2}"#, &["duplicate_param"]);
     check(r#"{"event":"a","event":"b"}"#, "{}", &["duplicate_param"]);

@@ -98,7 +98,9 @@ fn value_len(text: &str) -> usize {
 
 fn string_len(bytes: &[u8]) -> usize {
     let mut at = 1;
-    while let Some(found) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| matches!(b, b'"' | b'\\'))) {
+    while let Some(found) =
+        bytes.get(at..).and_then(|rest| rest.iter().position(|b| matches!(b, b'"' | b'\\')))
+    {
         at += found;
         if bytes[at] == b'"' {
             return at + 1;
@@ -186,10 +188,7 @@ mod tests {
         check("{}", &[]);
         check("{\n}", &[]);
         check(r#"{"a":1,"b":{"c":2}}"#, &[(r#""a""#, "1"), (r#""b""#, r#"{"c":2}"#)]);
-        check(
-            "{ \"a:,\\\\\" : \"}\" , \"\" :\t[ ] }",
-            &[("\"a:,\\\\\"", "\"}\""), ("\"\"", "[ ]")],
-        );
+        check("{ \"a:,\\\\\" : \"}\" , \"\" :\t[ ] }", &[("\"a:,\\\\\"", "\"}\""), ("\"\"", "[ ]")]);
     }
 
     #[test]

@@ -11,7 +11,8 @@ pub(super) fn first(header: &[u8]) -> Option<String> {
         return None;
     }
     let subtags = tag.split('-').enumerate().map(|(i, subtag)| spelled(subtag, i == 0));
-    Some(subtags.collect::<Vec<_>>().join("-")).filter(|tag| tag.starts_with(|c: char| c.is_ascii_alphabetic()))
+    Some(subtags.collect::<Vec<_>>().join("-"))
+        .filter(|tag| tag.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 fn is_subtag(subtag: &str) -> bool {

@@ -43,7 +43,9 @@ impl<'a> Place<'a> {
                 Self::relative(referrer, None, flags)
             }
             Err(ParseError::RelativeUrlWithoutBase) => match Url::parse(&format!("http://{referrer}")) {
-                Ok(url) if url.host_str().is_some_and(|host| host.contains('.')) && url.username().is_empty() => {
+                Ok(url)
+                    if url.host_str().is_some_and(|host| host.contains('.')) && url.username().is_empty() =>
+                {
                     Self { text: Some(referrer), url: Some(url), has_host: true }
                 }
                 _ => Self::text_only(referrer, Flag::BadRef, flags),
@@ -54,7 +56,8 @@ impl<'a> Place<'a> {
 
     /// The URL in its normal form, or the text that was given.
     pub(super) fn href(&self, flags: &mut Flags) -> Option<Cow<'_, str>> {
-        let href = self.text.as_deref().or(self.url.as_ref().map(Url::as_str))?;
+        let href =
+            self.text.as_deref().or(self.url.as_ref().map(Url::as_str)).filter(|href| !href.is_empty())?;
         Some(text::cut(Cow::Borrowed(href), limits::URL_BYTES_MAX, flags))
     }
 
@@ -157,7 +160,13 @@ mod tests {
 
     type Parts<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>);
 
-    fn compare(text: &str, place: &Place<'_>, mut flags: Flags, expected: Parts<'_>, expected_flags: &[&str]) {
+    fn compare(
+        text: &str,
+        place: &Place<'_>,
+        mut flags: Flags,
+        expected: Parts<'_>,
+        expected_flags: &[&str],
+    ) {
         let (href, host, path) = (place.href(&mut flags), place.host(), place.path(&mut flags));
         assert_eq!((href.as_deref(), host.as_deref(), path.as_deref()), expected, "{text}");
         assert_eq!(flags.codes().collect::<Vec<_>>(), expected_flags, "{text}");
@@ -179,8 +188,18 @@ mod tests {
     fn reads_urls() {
         let a = "https://blog.example/a?b=1#c";
         page(a, None, (Some(a), Some("blog.example"), Some("/a")), &[]);
-        page("HTTPS://Blog.EXAMPLE:443", None, (Some("https://blog.example/"), Some("blog.example"), Some("/")), &[]);
-        page("http://localhost:3000/x", None, (Some("http://localhost:3000/x"), Some("localhost"), Some("/x")), &[]);
+        page(
+            "HTTPS://Blog.EXAMPLE:443",
+            None,
+            (Some("https://blog.example/"), Some("blog.example"), Some("/")),
+            &[],
+        );
+        page(
+            "http://localhost:3000/x",
+            None,
+            (Some("http://localhost:3000/x"), Some("localhost"), Some("/x")),
+            &[],
+        );
         page("http://[::1]/", None, (Some("http://[::1]/"), Some("[::1]"), Some("/")), &[]);
         page(
             "https://bücher.example/ä",
@@ -201,7 +220,12 @@ mod tests {
         page("/a", Some("garbage"), (Some("/a"), None, Some("/a")), &[]);
         page("/a", Some("about:blank"), (Some("/a"), None, Some("/a")), &[]);
         page("//cdn.example/a", None, (Some("http://cdn.example/a"), Some("cdn.example"), Some("/a")), &[]);
-        page("//cdn.example/a", shown_on, (Some("https://cdn.example/a"), Some("cdn.example"), Some("/a")), &[]);
+        page(
+            "//cdn.example/a",
+            shown_on,
+            (Some("https://cdn.example/a"), Some("cdn.example"), Some("/a")),
+            &[],
+        );
     }
 
     #[test]
@@ -211,7 +235,7 @@ mod tests {
         page("http://a b/", None, (Some("http://a b/"), None, None), &["bad_url"]);
         page("//u:p@[bad", None, (Some("//[bad"), None, None), &["bad_url", "url_credentials"]);
         referrer("newsletter", (Some("newsletter"), None, None), &["bad_ref"]);
-        referrer("", (Some(""), None, None), &["bad_ref"]);
+        referrer("u:p@", (None, None, None), &["url_credentials"]);
         referrer("http://[bad", (Some("http://[bad"), None, None), &["bad_ref"]);
     }
 
@@ -223,7 +247,12 @@ mod tests {
         page("https://:p@x.example/a", None, clean, &["url_credentials"]);
         page("/a", Some("https://u:p@x.example/b"), clean, &["url_credentials"]);
         page("//u:p@x.example/a", Some("https://y.example/"), clean, &["url_credentials"]);
-        page("http://u:p@[bad/x@y", None, (Some("http://[bad/x@y"), None, None), &["bad_url", "url_credentials"]);
+        page(
+            "http://u:p@[bad/x@y",
+            None,
+            (Some("http://[bad/x@y"), None, None),
+            &["bad_url", "url_credentials"],
+        );
         referrer("https://u:p@x.example/a", clean, &["url_credentials"]);
         referrer("u:p@x.example", (Some("x.example"), None, None), &["url_credentials"]);
         referrer("u@x.example", (Some("x.example"), None, None), &["bad_ref", "url_credentials"]);
@@ -234,7 +263,11 @@ mod tests {
         let a = "https://www.google.com/";
         referrer(a, (Some(a), Some("www.google.com"), Some("/")), &[]);
         referrer("Google.com", (Some("Google.com"), Some("google.com"), Some("/")), &[]);
-        referrer("android-app://com.Slack/", (Some("android-app://com.Slack/"), Some("com.slack"), Some("/")), &[]);
+        referrer(
+            "android-app://com.Slack/",
+            (Some("android-app://com.Slack/"), Some("com.slack"), Some("/")),
+            &[],
+        );
         referrer("/inside", (Some("/inside"), None, Some("/inside")), &[]);
     }
 

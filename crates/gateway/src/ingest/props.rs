@@ -88,7 +88,11 @@ impl PropsWriter {
             false => write(&mut self.bytes, flags),
         };
         // One byte stays free for the brace that closes the object.
-        let fits = written.and(if self.bytes.len() < limits::PROPS_BYTES_MAX { Ok(()) } else { Err(PropsError::TooLarge) });
+        let fits = written.and(if self.bytes.len() < limits::PROPS_BYTES_MAX {
+            Ok(())
+        } else {
+            Err(PropsError::TooLarge)
+        });
         match fits {
             Ok(()) => self.keys.push(range),
             Err(_) => self.bytes.truncate(before),
@@ -185,7 +189,11 @@ mod tests {
         check("{}", "{}", &[]);
         check("{ \"a\" : [ 1 , true , null ] ,\n\"b\" : { } }", r#"{"a":[1,true,null],"b":{}}"#, &[]);
         check(r#"{"a":"x\ny\u00e9\/"}"#, r#"{"a":"x\nyé/"}"#, &[]);
-        check(r#"{"a":1.50,"b":-0,"c":1E5,"d":123456789012345678901}"#, r#"{"a":1.50,"b":-0,"c":1E5,"d":123456789012345678901}"#, &[]);
+        check(
+            r#"{"a":1.50,"b":-0,"c":1E5,"d":123456789012345678901}"#,
+            r#"{"a":1.50,"b":-0,"c":1E5,"d":123456789012345678901}"#,
+            &[],
+        );
     }
 
     #[test]
@@ -193,12 +201,17 @@ mod tests {
         check(r#"{"a":1e999,"b":-1e999}"#, r#"{"a":"1e999","b":"-1e999"}"#, &["bad_number"]);
         check(r#"{"a":1,"a":2}"#, r#"{"a":1}"#, &["duplicate_param"]);
         check(r#"{"a":{"x":1,"\u0078":2,"y":3}}"#, r#"{"a":{"x":1,"y":3}}"#, &["duplicate_param"]);
-        check(r#"{"a\u0000":"x\u0000y","b":["\ud800"]}"#, "{\"a\":\"xy\",\"b\":[\"\u{fffd}\"]}", &["bad_utf8", "control_chars"]);
+        check(
+            r#"{"a\u0000":"x\u0000y","b":["\ud800"]}"#,
+            "{\"a\":\"xy\",\"b\":[\"\u{fffd}\"]}",
+            &["bad_utf8", "control_chars"],
+        );
     }
 
     #[test]
     fn refuses_what_is_over_a_limit() {
-        let keys = |n: usize| format!("{{{}}}", (0..n).map(|i| format!("\"k{i}\":0")).collect::<Vec<_>>().join(","));
+        let keys =
+            |n: usize| format!("{{{}}}", (0..n).map(|i| format!("\"k{i}\":0")).collect::<Vec<_>>().join(","));
         assert!(build(&keys(64)).0.is_ok());
         assert_eq!(build(&keys(65)).0, Err(PropsError::TooManyKeys));
         let nested = |n: usize| format!("{{\"a\":{}{}}}", "[".repeat(n), "]".repeat(n));

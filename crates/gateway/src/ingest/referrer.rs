@@ -80,7 +80,9 @@ impl Known {
         let mut known = Self { hosts: HashMap::new(), countries: HashMap::new() };
         for line in list.lines() {
             let Some((word, host)) = line.split_once('\t') else { continue };
-            let Some(group) = ReferrerGroup::ALL.iter().find(|group| group.as_str() == word) else { continue };
+            let Some(group) = ReferrerGroup::ALL.iter().find(|group| group.as_str() == word) else {
+                continue;
+            };
             let entry = Entry { group: *group, alone: host.starts_with('=') };
             let host = host.strip_prefix('=').unwrap_or(host);
             match host.strip_suffix(".*") {

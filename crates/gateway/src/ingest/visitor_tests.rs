@@ -16,7 +16,9 @@ fn visitor(salt: &VisitorSalt, ms: i64) -> String {
 #[test]
 fn every_part_counts_and_parts_do_not_run_together() {
     let salt = VisitorSalt::in_memory(at(NOON));
-    let hash = |site: &str, address: &str, agent: &str| salt.visitor(site, address.parse().unwrap(), agent, at(NOON));
+    let hash = |site: &str, address: &str, agent: &str| {
+        salt.visitor(site, address.parse().unwrap(), agent, at(NOON))
+    };
     let one = hash("blog", "203.0.113.7", "Firefox");
     assert_eq!(one, hash("blog", "203.0.113.7", "Firefox"));
     assert_eq!(one.len(), 32);
@@ -40,7 +42,11 @@ fn a_key_lives_for_one_utc_day() {
     assert_eq!(visitor(&salt, midnight - 1), first);
     let second = visitor(&salt, midnight);
     assert_ne!(second, first);
-    assert_eq!(visitor(&salt, midnight - 1), second, "a clock that steps back does not bring the old key back");
+    assert_eq!(
+        visitor(&salt, midnight - 1),
+        second,
+        "a clock that steps back does not bring the old key back"
+    );
     assert_eq!(visitor(&salt, midnight + DAY_MS - 1), second);
     assert_ne!(visitor(&salt, midnight + DAY_MS), second);
 }
@@ -87,7 +93,11 @@ fn a_broken_file_is_replaced_and_an_unusable_one_is_an_error() {
     for content in ["", "{", "{\"day\":20494}", "{\"day\":20494,\"key\":[1,2]}", "\u{0}"] {
         std::fs::write(&path, content).unwrap();
         let salt = VisitorSalt::open(&path, at(NOON)).unwrap();
-        assert_eq!(visitor(&VisitorSalt::open(&path, at(NOON)).unwrap(), NOON), visitor(&salt, NOON), "{content}");
+        assert_eq!(
+            visitor(&VisitorSalt::open(&path, at(NOON)).unwrap(), NOON),
+            visitor(&salt, NOON),
+            "{content}"
+        );
     }
     let missing = folder.path().join("no/such/folder");
     let error = VisitorSalt::open(&missing, at(NOON)).unwrap_err().to_string();
