@@ -192,8 +192,10 @@ impl Log {
         Ok(())
     }
 
-    /// Seals the active segment; the next write begins a new one. Everything in it is durable then.
+    /// Seals the active segment; the next write begins a new one. Synced before the seal is written, too: where
+    /// there is a seal, what lies before it was synced.
     pub(crate) fn seal(&mut self) -> Result<(), WriteError> {
+        self.sync()?;
         let Some(active) = self.active.as_mut().filter(|active| active.first_ms.is_some()) else {
             return Ok(());
         };
@@ -206,7 +208,6 @@ impl Log {
         };
         active.append(&seal.encode())?;
         active.sync()?;
-        self.advance_durable();
         if let Some(active) = self.active.take() {
             self.write_sidecar(&active);
             self.push_sealed(active);

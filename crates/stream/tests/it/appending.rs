@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use onepixel_stream::{AppendError, Appended, OpenError, OsDisk, ReadError, Reader, Status, extent};
 
-use crate::support::{START_MS, append, open, open_on, payloads, read_all, records, settings};
+use crate::support::{START_MS, append, join_all, open, open_on, payloads, read_all, records, settings};
 
 #[tokio::test]
 async fn what_was_appended_is_read_and_survives_a_restart() {
@@ -130,24 +130,4 @@ async fn nothing_is_appended_beyond_the_limit_of_admission() {
     }
     assert!(stored > 0 && refused > 0, "{stored} stored, {refused} refused");
     assert_eq!(stream.state().durable, stored);
-}
-
-/// Polls all futures at once, like a server with many connections.
-async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
-    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        let mut waiting = false;
-        for (future, output) in futures.iter_mut().zip(&mut outputs) {
-            if output.is_none() {
-                match future.as_mut().poll(context) {
-                    std::task::Poll::Ready(value) => *output = Some(value),
-                    std::task::Poll::Pending => waiting = true,
-                }
-            }
-        }
-        if waiting { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
-    })
-    .await;
-    outputs.into_iter().flatten().collect()
 }

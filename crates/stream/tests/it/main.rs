@@ -3,4 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test like the test itself")]
 
 mod appending;
+mod corruption;
+mod crash;
+mod faults;
+mod model;
+mod retention;
+mod sim_disk;
 mod support;

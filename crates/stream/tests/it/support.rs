@@ -71,3 +71,32 @@ pub(crate) async fn read_all(reader: &mut Reader) -> Vec<Record> {
 pub(crate) fn payloads(records: &[Record]) -> Vec<Vec<u8>> {
     records.iter().map(|record| record.payload.to_vec()).collect()
 }
+
+/// Polls all futures at once, like a server with many connections.
+pub(crate) async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        let mut waiting = false;
+        for (future, output) in futures.iter_mut().zip(&mut outputs) {
+            if output.is_none() {
+                match future.as_mut().poll(context) {
+                    std::task::Poll::Ready(value) => *output = Some(value),
+                    std::task::Poll::Pending => waiting = true,
+                }
+            }
+        }
+        if waiting { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
+}
+
+/// Waits until something is so that the writer's thread does within a second or two; fails after a minute.
+pub(crate) async fn until(mut so: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !so() {
+        assert!(std::time::Instant::now() < deadline, "it never came to be so");
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+}
