@@ -1,6 +1,6 @@
 //! The log from outside: what callers append comes back, whatever happens in between.
 
-#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test like the test itself")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test's helpers fail the test like the test itself")]
 
 mod appending;
 mod corruption;
