@@ -94,7 +94,11 @@ impl Metrics {
     /// Names the metrics in `registry`, whose prefix should be `onepixel`.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("requests", "Requests answered, by door and status", self.answers.clone());
-        registry.register("rejected", "Requests of which nothing was stored, by reason", self.rejected.clone());
+        registry.register(
+            "rejected",
+            "Requests of which nothing was stored, by reason",
+            self.rejected.clone(),
+        );
         registry.register("events_accepted", "Events acknowledged as durable", self.accepted.clone());
         let help = "Acknowledged events that were in the stream already, by their id";
         registry.register("events_duplicate", help, self.duplicates.clone());

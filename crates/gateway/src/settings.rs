@@ -9,9 +9,9 @@ use ipnet::IpNet;
 
 use crate::http::Limits;
 
-/// The largest `body_limit` that can be set: a body is inflated and parsed in one go, and the other connections
-/// of its thread wait meanwhile.
-pub const BODY_LIMIT_MAX: usize = 16 * 1024 * 1024;
+/// The largest `body_limit` that can be set: a batch is one append, so that more could not be stored. It is parsed
+/// in one go, too, and the other connections of its thread wait meanwhile.
+pub const BODY_LIMIT_MAX: usize = onepixel_stream::APPEND_BYTES_MAX;
 
 /// Settings of the gateway.
 #[derive(Debug, Clone)]

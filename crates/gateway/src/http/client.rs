@@ -119,7 +119,8 @@ fn parse_forwarded(line: &[u8]) -> Option<Vec<Option<IpAddr>>> {
 fn value(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let Some(quoted) = text.strip_prefix(b"\"") else {
         // Strictly `:`, `[` and `]` need quotes; many proxies leave them off, and nothing is ambiguous.
-        let end = text.iter().position(|byte| !is_token(*byte) && !b":[]".contains(byte)).unwrap_or(text.len());
+        let end =
+            text.iter().position(|byte| !is_token(*byte) && !b":[]".contains(byte)).unwrap_or(text.len());
         return (end > 0).then(|| (text[..end].to_vec(), &text[end..]));
     };
     let mut value = Vec::new();
@@ -145,8 +146,40 @@ fn trim(text: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
+
+    const CLIENT: &str = "198.51.100.7";
+
+    /// What the client sent and a trusted proxy appended to, on the same line or the next.
+    fn behind_proxy(name: &'static str, sent: &[u8], same_line: bool, appended: &str) -> Option<IpAddr> {
+        let mut map = HeaderMap::new();
+        if same_line {
+            let line = [sent, b", ", appended.as_bytes()].concat();
+            map.append(name, HeaderValue::from_bytes(&line).ok()?);
+        } else {
+            map.append(name, HeaderValue::from_bytes(sent).ok()?);
+            map.append(name, HeaderValue::from_str(appended).ok()?);
+        }
+        Some(address([10, 0, 0, 1].into(), &map, &["10.0.0.0/8".parse().unwrap()]))
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_client_sends_its_address_is_what_the_proxy_saw(
+            sent in "([0-9a-f:.]{0,9}|[\\[\\]\";,=\\\\ ]|for=|[!-~]){0,12}",
+            same_line: bool,
+            quoted: bool,
+        ) {
+            let found = behind_proxy("x-forwarded-for", sent.as_bytes(), same_line, CLIENT);
+            prop_assert_eq!(found, Some(CLIENT.parse().unwrap()));
+            let appended = if quoted { format!("for=\"{CLIENT}:80\"") } else { format!("for={CLIENT}") };
+            let found = behind_proxy("forwarded", sent.as_bytes(), same_line, &appended);
+            let honest = [CLIENT.parse().unwrap(), IpAddr::from([10, 0, 0, 1])];
+            prop_assert!(found.is_some_and(|found| honest.contains(&found)), "{:?}", found);
+        }
+    }
 
     const TRUSTED: &[&str] = &["10.0.0.0/8", "2001:db8:ffff::/48"];
 

@@ -5,7 +5,8 @@
 //!
 //! | what comes | answer | reason counted |
 //! |---|---|---|
-//! | no HTTP, NUL or space in the request line, broken header, unknown version | 400, close | `http_malformed` |
+//! | no HTTP, a broken or folded header, NUL anywhere, an unknown version | 400, close | `http_malformed` |
+//! | space, `"`, `<`, `>` or bytes that are not UTF-8 in the target, where they must be percent-encoded | 400, close | `http_malformed` |
 //! | HTTP/2 without negotiation (`PRI * HTTP/2.0`) | none, close | `http_malformed` |
 //! | several different Content-Length, a signed or empty one | 400, close | `http_malformed` |
 //! | Transfer-Encoding that does not end in chunked, or under HTTP/1.0 | 400, close | `http_malformed` |
@@ -36,8 +37,7 @@ use crate::metrics::Raised;
 /// The smallest buffer hyper accepts; smaller limits on heads are kept by another of its settings.
 const BUFFER_MIN: usize = 8192;
 
-const SLOW_HEAD: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const SLOW_HEAD: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// What the requests of one connection share.
 pub(super) struct Visit {

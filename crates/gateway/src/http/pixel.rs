@@ -4,9 +4,7 @@
 //! `HEAD` gets the same headers and stores nothing.
 
 use bytes::Bytes;
-use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, EXPIRES, HeaderName, PRAGMA,
-};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, EXPIRES, HeaderName, PRAGMA};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response};
 use http_body_util::Either;
@@ -24,13 +22,48 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-
 
 /// One transparent pixel (GIF89a specification, 1990).
 const GIF: &[u8; 43] = &[
-    b'G', b'I', b'F', b'8', b'9', b'a', // Signature and version.
-    1, 0, 1, 0, // A screen of 1 by 1.
-    0b1000_0000, 0, 0, // With a global table of 2 colours; background and aspect ratio 0.
-    0, 0, 0, 255, 255, 255, // Black and white.
-    0x21, 0xF9, 4, 1, 0, 0, 0, 0, // Graphic control: colour 0 is transparent.
-    0x2C, 0, 0, 0, 0, 1, 0, 1, 0, 0, // An image of 1 by 1 at the corner.
-    2, 2, 0x44, 1, 0, // LZW from 2 bits: clear, colour 0, end.
+    b'G',
+    b'I',
+    b'F',
+    b'8',
+    b'9',
+    b'a', // Signature and version.
+    1,
+    0,
+    1,
+    0, // A screen of 1 by 1.
+    0b1000_0000,
+    0,
+    0, // With a global table of 2 colours; background and aspect ratio 0.
+    0,
+    0,
+    0,
+    255,
+    255,
+    255, // Black and white.
+    0x21,
+    0xF9,
+    4,
+    1,
+    0,
+    0,
+    0,
+    0, // Graphic control: colour 0 is transparent.
+    0x2C,
+    0,
+    0,
+    0,
+    0,
+    1,
+    0,
+    1,
+    0,
+    0, // An image of 1 by 1 at the corner.
+    2,
+    2,
+    0x44,
+    1,
+    0,    // LZW from 2 bits: clear, colour 0, end.
     0x3B, // Trailer.
 ];
 

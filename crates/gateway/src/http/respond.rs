@@ -83,7 +83,7 @@ pub(super) enum Refusal {
     #[error("too many large bodies at once; try again as Retry-After says")]
     Bodies,
     /// The stream did not take it.
-    #[error("the events cannot be stored now ({0}); try again as Retry-After says")]
+    #[error("{}", advice(.0))]
     Append(AppendError),
 }
 
@@ -118,6 +118,7 @@ impl Refusal {
                 AppendError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
                 AppendError::Overloaded
                 | AppendError::DiskFull
+                | AppendError::NotWritten { .. }
                 | AppendError::Failed { .. }
                 | AppendError::Closed => StatusCode::SERVICE_UNAVAILABLE,
             },
@@ -146,6 +147,7 @@ impl Refusal {
                 AppendError::TooLarge { .. } => "record_too_large",
                 AppendError::Overloaded => "overloaded",
                 AppendError::DiskFull => "disk_full",
+                AppendError::NotWritten { .. } => "not_written",
                 AppendError::Failed { .. } => "stream_failed",
                 AppendError::Closed => "stream_closed",
             },
@@ -162,8 +164,8 @@ impl Refusal {
             Self::Append(error) => match error {
                 AppendError::TooLarge { .. } => None,
                 AppendError::Overloaded => Some(1),
-                // A restart takes seconds; space and repair take somebody who looks.
-                AppendError::Closed => Some(5),
+                // A restart or a hiccup of the disk takes seconds; space and repair take somebody who looks.
+                AppendError::Closed | AppendError::NotWritten { .. } => Some(5),
                 AppendError::DiskFull | AppendError::Failed { .. } => Some(30),
             },
             Self::Method { .. }
@@ -178,6 +180,19 @@ impl Refusal {
             | Self::Malformed(_)
             | Self::NoneValid(_)
             | Self::Ingest(_) => None,
+        }
+    }
+}
+
+fn advice(error: &AppendError) -> String {
+    match error {
+        AppendError::TooLarge { .. } => format!("the events are too large to be stored together: {error}"),
+        AppendError::Overloaded
+        | AppendError::DiskFull
+        | AppendError::NotWritten { .. }
+        | AppendError::Failed { .. }
+        | AppendError::Closed => {
+            format!("the events cannot be stored now ({error}); try again as Retry-After says")
         }
     }
 }
@@ -206,6 +221,8 @@ mod tests {
         let failed = AppendError::Failed { reason: "I/O error".into() };
         check(Refusal::Append(AppendError::Overloaded), 503, "overloaded", Some(1));
         check(Refusal::Append(AppendError::DiskFull), 503, "disk_full", Some(30));
+        let not_written = AppendError::NotWritten { reason: "I/O error".into() };
+        check(Refusal::Append(not_written), 503, "not_written", Some(5));
         check(Refusal::Append(failed), 503, "stream_failed", Some(30));
         check(Refusal::Append(AppendError::Closed), 503, "stream_closed", Some(5));
         let too_large = AppendError::TooLarge { bytes: 2, bytes_max: 1 };

@@ -130,7 +130,10 @@ mod tests {
     #[test]
     fn a_burst_then_the_rate() {
         let throttle = Throttle::new(10, 3, 0, 0);
-        check(&throttle, &[(0, A, Ok(())), (0, B, Ok(())), (0, A, Ok(())), (0, A, all(100)), (50, A, all(50))]);
+        check(
+            &throttle,
+            &[(0, A, Ok(())), (0, B, Ok(())), (0, A, Ok(())), (0, A, all(100)), (50, A, all(50))],
+        );
         check(&throttle, &[(100, A, Ok(())), (100, A, all(100)), (10_000, A, Ok(())), (10_000, A, Ok(()))]);
         check(&throttle, &[(10_000, A, Ok(())), (10_000, A, all(100))]);
     }
