@@ -38,3 +38,36 @@ impl std::fmt::Debug for Geo {
         f.debug_tuple("Geo").field(&self.0.metadata().database_type).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `countries-test.mmdb` holds documentation networks only; made with the package `mmdb-writer` of PyPI.
+    fn data(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ingest/data").join(name)
+    }
+
+    #[test]
+    fn finds_the_country() {
+        let geo = Geo::open(&data("countries-test.mmdb")).unwrap();
+        let check = |address: &str, expected: Option<&str>| {
+            assert_eq!(geo.country(address.parse().unwrap()), expected, "{address}");
+        };
+        check("203.0.113.7", Some("DE"));
+        check("::ffff:203.0.113.7", Some("DE"));
+        check("2001:db8:1::1", Some("JP"));
+        check("198.51.100.1", None);
+        check("192.0.2.1", None);
+        check("192.0.2.129", None);
+    }
+
+    #[test]
+    fn says_which_file_is_no_database() {
+        for name in ["no-such.mmdb", "referrers.tsv"] {
+            let error = Geo::open(&data(name)).unwrap_err().to_string();
+            let start = format!("cannot read the country database {}: ", data(name).display());
+            assert!(error.starts_with(&start), "{error}");
+        }
+    }
+}

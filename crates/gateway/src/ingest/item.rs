@@ -183,7 +183,7 @@ fn props(props: Option<&str>, others: &[(&str, &str)], flags: &mut Flags) -> Res
     for (key, value) in others {
         match writer.push_json(key, value, flags) {
             Ok(()) => {}
-            Err(PropsError::TooManyKeys) => flags.set(Flag::TooManyParams),
+            Err(PropsError::Keys) => flags.set(Flag::TooManyParams),
             Err(reason) => {
                 let field = json::unquote(key, flags).chars().take(ECHO_CHARS_MAX).collect();
                 return Err(Refusal::Props { field, reason });

@@ -16,13 +16,13 @@ use super::{json, text};
 pub(super) enum PropsError {
     /// Too many keys at the top level.
     #[error("more than {} keys", limits::PROPS_KEYS_MAX)]
-    TooManyKeys,
+    Keys,
     /// Nested too deep.
     #[error("nested deeper than {} levels", limits::PROPS_DEPTH_MAX)]
-    TooDeep,
+    Depth,
     /// Too long when written.
     #[error("larger than {} bytes", limits::PROPS_BYTES_MAX)]
-    TooLarge,
+    Size,
 }
 
 /// Builds the object key by key. A key that is there already stays as it is.
@@ -84,14 +84,14 @@ impl PropsWriter {
         }
         self.bytes.push(b':');
         let written = match self.is_full() {
-            true => Err(PropsError::TooManyKeys),
+            true => Err(PropsError::Keys),
             false => write(&mut self.bytes, flags),
         };
         // One byte stays free for the brace that closes the object.
         let fits = written.and(if self.bytes.len() < limits::PROPS_BYTES_MAX {
             Ok(())
         } else {
-            Err(PropsError::TooLarge)
+            Err(PropsError::Size)
         });
         match fits {
             Ok(()) => self.keys.push(range),
@@ -104,10 +104,10 @@ impl PropsWriter {
 /// Appends `value`, the text of a valid JSON value inside `depth` objects and arrays. The depth bounds the recursion.
 fn rewrite(value: &str, out: &mut Vec<u8>, depth: usize, flags: &mut Flags) -> Result<(), PropsError> {
     if out.len() >= limits::PROPS_BYTES_MAX {
-        return Err(PropsError::TooLarge);
+        return Err(PropsError::Size);
     }
     match value.as_bytes().first() {
-        Some(b'{' | b'[') if depth >= limits::PROPS_DEPTH_MAX => return Err(PropsError::TooDeep),
+        Some(b'{' | b'[') if depth >= limits::PROPS_DEPTH_MAX => return Err(PropsError::Depth),
         Some(b'{') => object(value, out, depth + 1, flags)?,
         Some(b'[') => array(value, out, depth + 1, flags)?,
         Some(b'"') => string(value, out, flags),
@@ -213,16 +213,16 @@ mod tests {
         let keys =
             |n: usize| format!("{{{}}}", (0..n).map(|i| format!("\"k{i}\":0")).collect::<Vec<_>>().join(","));
         assert!(build(&keys(64)).0.is_ok());
-        assert_eq!(build(&keys(65)).0, Err(PropsError::TooManyKeys));
+        assert_eq!(build(&keys(65)).0, Err(PropsError::Keys));
         let nested = |n: usize| format!("{{\"a\":{}{}}}", "[".repeat(n), "]".repeat(n));
         assert!(build(&nested(15)).0.is_ok());
-        assert_eq!(build(&nested(16)).0, Err(PropsError::TooDeep));
-        assert_eq!(build(&nested(500_000)).0, Err(PropsError::TooDeep));
+        assert_eq!(build(&nested(16)).0, Err(PropsError::Depth));
+        assert_eq!(build(&nested(500_000)).0, Err(PropsError::Depth));
         let sized = |n: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(n - 8));
         assert!(build(&sized(limits::PROPS_BYTES_MAX)).0.is_ok());
-        assert_eq!(build(&sized(limits::PROPS_BYTES_MAX + 1)).0, Err(PropsError::TooLarge));
+        assert_eq!(build(&sized(limits::PROPS_BYTES_MAX + 1)).0, Err(PropsError::Size));
         let many = format!("{{\"a\":[{}0]}}", "1e999,".repeat(100_000));
-        assert_eq!(build(&many).0, Err(PropsError::TooLarge));
+        assert_eq!(build(&many).0, Err(PropsError::Size));
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
         let mut props = PropsWriter::new();
         props.push_text("a", "1", &mut flags).unwrap();
         let deep = "[".repeat(20) + &"]".repeat(20);
-        assert_eq!(props.push_json("\"b\"", &deep, &mut flags), Err(PropsError::TooDeep));
+        assert_eq!(props.push_json("\"b\"", &deep, &mut flags), Err(PropsError::Depth));
         props.push_text("c", "3", &mut flags).unwrap();
         assert_eq!(props.finish().as_json(), r#"{"a":"1","c":"3"}"#);
     }

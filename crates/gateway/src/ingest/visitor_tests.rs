@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "these tests look at the salt's file from outside")]
+
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 
