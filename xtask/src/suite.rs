@@ -37,6 +37,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
         suite.step("Lints (fix: see each warning)", |suite| {
             suite.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
         });
+        suite.step("Documentation of the code (fix: see each broken link)", Suite::documentation);
         suite.step("Release build", |suite| {
             suite.cargo(&["build", "--release", "--package", "onepixel", "--locked"])
         });
@@ -56,6 +57,14 @@ impl Suite<'_> {
         let took = start.elapsed();
         println!("--- {} after {:.1} s", if ok { "ok" } else { "FAILED" }, took.as_secs_f32());
         self.outcomes.push(Outcome { title, ok, took });
+    }
+
+    /// Links to private items are fine: it is read by those who change the code.
+    fn documentation(&mut self) -> anyhow::Result<bool> {
+        let arguments = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"];
+        succeeds(
+            self.offline(&arguments).env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"),
+        )
     }
 
     fn tests(&mut self) -> anyhow::Result<bool> {
