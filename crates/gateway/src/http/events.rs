@@ -24,6 +24,9 @@ use crate::ingest::TakenBatch;
 
 pub(super) const ALLOW: &str = "POST, OPTIONS";
 
+/// Ingest's word for an event whose sender does not want to be followed.
+pub(super) const GPC: &str = "gpc";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     Identity,
@@ -133,7 +136,9 @@ async fn store(
     let taken = taken.map_err(Refusal::Malformed)?;
     gateway.metrics.events_rejected(taken.rejected.len());
     if taken.ids.is_empty() && !taken.rejected.is_empty() {
-        return Err(Refusal::NoneValid(taken));
+        // Policy is no mistake of the sender's, who should not be told to correct anything.
+        let unwanted = taken.rejected.iter().all(|event| event.reason == GPC);
+        return if unwanted { Ok(Outcome::Unwanted(taken)) } else { Err(Refusal::NoneValid(taken)) };
     }
     gateway.append(records).await?;
     Ok(Outcome::Accepted(taken))
@@ -144,7 +149,7 @@ pub(super) fn response(outcome: &Outcome, mut headers: HeaderMap) -> Response<Bo
     answer_headers(outcome, ALLOW, &mut headers);
     let mut json = Vec::new();
     match outcome {
-        Outcome::Accepted(taken) => json = encode(&Report::of(None, taken)),
+        Outcome::Accepted(taken) | Outcome::Unwanted(taken) => json = encode(&Report::of(None, taken)),
         Outcome::Refused(refusal) => {
             let error = Some(refusal.to_string());
             json = match refusal {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Limits on connections, heads and bodies. `Default` is what the server runs with.
 ///
-/// Worst case in memory: `connections_max` times (`head_bytes_max` + [`BODY_BYTES_FREE`]) + `bodies_bytes_max`,
+/// Worst case in memory: `connections_max` times (`head_bytes_max` + 16 KiB) + `bodies_bytes_max`,
 /// reached only when every connection sends a head or a body of the largest size and stops before its end.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -23,7 +23,7 @@ pub struct Limits {
     pub body_read_max: Duration,
     /// Between two pieces of a body: a mobile connection that changes cells is back by then.
     pub body_idle_max: Duration,
-    /// Bytes of bodies held at once over all connections, what each holds up to [`BODY_BYTES_FREE`] apart.
+    /// Bytes of bodies held at once over all connections, what each holds up to 16 KiB apart.
     pub bodies_bytes_max: usize,
     /// A write that makes no progress for so long is to a client that has gone.
     pub write_idle_max: Duration,
@@ -54,7 +54,7 @@ impl Default for Limits {
 /// huge ones that trickle in.
 pub(crate) const BODY_BYTES_FREE: usize = 16 * 1024;
 
-/// Headers of one request: hyper's own limit, which it can keep on the stack.
+/// Headers of one request: hyper's own limit, up to which it parses on the stack. A test holds it to this number.
 pub const HEADERS_MAX: usize = 100;
 
 /// Clients the throttle remembers (about 100 bytes each). The one that was away longest is forgotten first,

@@ -179,6 +179,7 @@ fn count(metrics: &Metrics, outcome: &Outcome) {
             metrics.rejected(refusal.reason());
         }
         Outcome::Dropped(why) => metrics.rejected(why),
+        Outcome::Unwanted(_) => metrics.rejected(events::GPC),
         Outcome::Stored(_) | Outcome::Peeked | Outcome::Accepted(_) | Outcome::Options => {}
     }
 }
@@ -195,7 +196,11 @@ fn answer_headers(outcome: &Outcome, allow: &'static str, headers: &mut HeaderMa
         Outcome::Options => {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
-        Outcome::Stored(_) | Outcome::Peeked | Outcome::Dropped(_) | Outcome::Accepted(_) => {}
+        Outcome::Stored(_)
+        | Outcome::Peeked
+        | Outcome::Dropped(_)
+        | Outcome::Accepted(_)
+        | Outcome::Unwanted(_) => {}
     }
 }
 

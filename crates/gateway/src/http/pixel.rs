@@ -116,7 +116,7 @@ pub(super) fn response(outcome: &Outcome) -> Response<Body> {
             cors::preflight(&mut headers, ALLOW);
             body = Bytes::new();
         }
-        Outcome::Peeked | Outcome::Accepted(_) | Outcome::Refused(_) => {}
+        Outcome::Peeked | Outcome::Accepted(_) | Outcome::Unwanted(_) | Outcome::Refused(_) => {}
     }
     let mut response = Response::new(Either::Left(body.into()));
     *response.status_mut() = outcome.status();

@@ -19,6 +19,8 @@ pub(super) enum Outcome {
     Dropped(&'static str),
     /// The posted events are durable, or there were none.
     Accepted(TakenBatch),
+    /// The operator wants none of the posted events; each says why.
+    Unwanted(TakenBatch),
     /// The methods were asked for.
     Options,
     /// Nothing was stored.
@@ -93,7 +95,7 @@ impl Outcome {
         match self {
             Self::Stored(_) | Self::Peeked => StatusCode::OK,
             // 200 from the pixel means durable, so that what is not wanted needs another.
-            Self::Accepted(_) | Self::Dropped(_) => StatusCode::ACCEPTED,
+            Self::Accepted(_) | Self::Dropped(_) | Self::Unwanted(_) => StatusCode::ACCEPTED,
             Self::Options => StatusCode::NO_CONTENT,
             Self::Refused(refusal) => refusal.status(),
         }

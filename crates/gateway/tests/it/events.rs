@@ -131,6 +131,17 @@ async fn a_batch_without_one_valid_event_is_refused_in_the_form_of_a_batch() {
 }
 
 #[tokio::test]
+async fn events_the_operator_does_not_want_are_no_mistake() {
+    let edge = Edge::with_gpc_drop(|_| ()).await;
+    let answer = edge.ask(post(&[JSON, "sec-gpc: 1"], r#"[{"event":"a"},{"event":"b"}]"#)).await;
+    let body = answer.json();
+    assert_eq!((answer.status, &body["accepted"]), (202, &json!(0)));
+    assert_eq!(body["rejected"][1], json!({"index": 1, "reason": "gpc"}));
+    edge.stored(0).await;
+    assert_eq!(edge.metric("onepixel_rejected_total{reason=\"gpc\"}"), 1);
+}
+
+#[tokio::test]
 async fn a_key_is_needed_when_keys_are_set() {
     let edge = Edge::start(|settings| settings.write_keys = vec!["first".into(), "second".into()]).await;
     let event = r#"{"event":"a"}"#;

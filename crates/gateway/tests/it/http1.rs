@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use onepixel_gateway::http::HEADERS_MAX;
+
 use crate::client::{get, post_json};
 use crate::edge::Edge;
 
@@ -53,10 +55,10 @@ async fn heads_that_are_too_large() {
     check(large_header, 431, "http_head_too_large").await;
     let endless = format!("GET /p.gif HTTP/1.1\r\n{}", "x: y\r\n".repeat(20_000));
     check(endless, 431, "http_head_too_large").await;
-    let many = format!("GET /p.gif HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(101));
+    let many = format!("GET /p.gif HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(HEADERS_MAX + 1));
     check(many, 431, "http_head_too_large").await;
     let edge = Edge::start(|_| ()).await;
-    let most = format!("GET /p.gif HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(100));
+    let most = format!("GET /p.gif HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(HEADERS_MAX));
     assert_eq!(edge.ask(most).await.status, 200);
     let longest = format!("GET /p.gif?{} HTTP/1.1\r\n\r\n", "x".repeat(65_534 - 7));
     assert_eq!(edge.ask(longest).await.status, 200);
