@@ -5,23 +5,57 @@
 
 use std::path::{Path, PathBuf};
 
+use foldhash::HashSet;
 use onepixel_consumer::{Batch, Offset, Record, SinkError};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use crate::axis::Span;
 use crate::error::{OpenLiveError, WriteError};
 use crate::file::OpenFile;
-use crate::limits::{RECENT_BYTES_MAX, RECENT_EVENTS_MAX};
+use crate::fold;
+use crate::limits::{RECENT_BYTES_MAX, RECENT_EVENTS_MAX, SEEN_VISITS_MAX};
 use crate::progress::{self, ProgressError};
-use crate::tally::{Recent, Tally};
+use crate::tally::{Count, Recent, Tally};
 use crate::words::Words;
 
-/// The connection that writes batches, and the words it remembers.
+/// The connection that writes batches, and what it remembers of the file.
 pub(crate) struct Writer {
     file: OpenFile,
     path: PathBuf,
-    words: Words,
+    memory: Memory,
     /// Changes when another connection has written.
     data_version: i64,
+}
+
+/// What need not be looked up again. Forgotten when a transaction fails, as what it wrote was never stored, and when
+/// another connection wrote, as it may have deleted rows.
+#[derive(Default)]
+struct Memory {
+    words: Words,
+    seen: Seen,
+}
+
+impl Memory {
+    fn forget(&mut self) {
+        self.words.forget();
+        self.seen.0.clear();
+    }
+}
+
+/// A row of a visitor as it is stored: span, bucket, site, class, visitor.
+type VisitKey = (i64, i64, i64, i64, i64);
+
+/// Rows of visitors that are stored already: most events come from a visitor that was just there.
+#[derive(Default)]
+struct Seen(HashSet<VisitKey>);
+
+impl Seen {
+    fn is_new(&mut self, row: &VisitKey) -> bool {
+        if self.0.len() >= SEEN_VISITS_MAX {
+            self.0.clear();
+        }
+        self.0.insert(*row)
+    }
 }
 
 impl Writer {
@@ -29,7 +63,7 @@ impl Writer {
         Ok(Self {
             file: OpenFile::to_write(path)?,
             path: path.into(),
-            words: Words::default(),
+            memory: Memory::default(),
             data_version: -1,
         })
     }
@@ -47,10 +81,10 @@ impl Writer {
 
     /// Counts what the batch holds above the position, and moves the position to the batch's end.
     pub(crate) fn write(&mut self, batch: &Batch, horizon_ms: i64) -> Result<(), SinkError> {
-        self.transact(|transaction, words| {
+        self.transact(|transaction, memory| {
             let Some(fresh) = progress::advance(transaction, batch)? else { return Ok(()) };
             let records = batch.records.iter().filter(|record| fresh.contains(&record.offset));
-            count(transaction, words, batch.partition, records, horizon_ms)
+            count(transaction, memory, batch.partition, records, horizon_ms)
         })
     }
 
@@ -61,9 +95,9 @@ impl Writer {
         record: &Record,
         horizon_ms: i64,
     ) -> Result<(), SinkError> {
-        self.transact(|transaction, words| {
+        self.transact(|transaction, memory| {
             if progress::fill(transaction, partition, record.offset)? {
-                count(transaction, words, partition, std::iter::once(record), horizon_ms)?;
+                count(transaction, memory, partition, std::iter::once(record), horizon_ms)?;
             }
             Ok(())
         })
@@ -71,22 +105,21 @@ impl Writer {
 
     fn transact(
         &mut self,
-        work: impl FnOnce(&Transaction<'_>, &mut Words) -> Result<(), Failure>,
+        work: impl FnOnce(&Transaction<'_>, &mut Memory) -> Result<(), Failure>,
     ) -> Result<(), SinkError> {
-        let Self { file, path, words, data_version } = self;
+        let Self { file, path, memory, data_version } = self;
         let attempt = || {
             let transaction = file.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let version = transaction.pragma_query_value(None, "data_version", |row| row.get(0))?;
             if version != *data_version {
-                words.forget();
+                memory.forget();
                 *data_version = version;
             }
-            work(&transaction, words)?;
+            work(&transaction, memory)?;
             Ok(transaction.commit()?)
         };
         attempt().map_err(|failure| {
-            // Ids given in a transaction that is rolled back were never given.
-            words.forget();
+            memory.forget();
             match failure {
                 Failure::Sink(error) => error,
                 Failure::Progress(error) => failed(path, error),
@@ -128,19 +161,20 @@ fn failed(path: &Path, error: ProgressError) -> SinkError {
 
 fn count<'a>(
     connection: &Connection,
-    words: &mut Words,
+    memory: &mut Memory,
     partition: u32,
     records: impl Iterator<Item = &'a Record>,
     horizon_ms: i64,
 ) -> Result<(), Failure> {
-    let mut tally = Tally::default();
+    let mut tally = Tally::for_events(records.size_hint().1.unwrap_or(0));
     for record in records {
         tally.add(record.offset, &record.payload, horizon_ms)?;
     }
-    tally.add_hours();
-    let ids = words.ids(connection, &tally)?;
-    write_counts(connection, &tally, &ids)?;
-    write_visits(connection, &tally, &ids)?;
+    let ids = memory.words.ids(connection, &tally)?;
+    let newest = tally.counts.keys().map(|cell| cell.minute).max().unwrap_or(i64::MIN);
+    let folded = fold::advance(connection, newest)?;
+    write_counts(connection, &tally, &ids, folded)?;
+    write_visits(connection, &mut memory.seen, &tally, &ids, folded)?;
     write_recent(connection, &tally.recent, &ids)?;
     progress::add(connection, partition, tally.pixel, tally.api)?;
     Ok(())
@@ -151,40 +185,68 @@ fn id(ids: &[i64], local: usize) -> i64 {
     ids.get(local).copied().unwrap_or(0)
 }
 
-fn write_counts(connection: &Connection, tally: &Tally<'_>, ids: &[i64]) -> rusqlite::Result<()> {
+/// A rollup row as it is stored: span, dimension, bucket, site, class, value.
+type RollupKey = (i64, i64, i64, i64, i64, i64);
+
+/// Writes the rows of minutes, and those of hours where the minute (before `folded`) is part of its hour already.
+fn write_counts(
+    connection: &Connection,
+    tally: &Tally<'_>,
+    ids: &[i64],
+    folded: i64,
+) -> rusqlite::Result<()> {
     let mut upsert = connection.prepare_cached(
         "INSERT INTO rollup (span, dimension, bucket, site, class, value, events, views)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT DO UPDATE SET events = events + excluded.events, views = views + excluded.views",
     )?;
-    let mut rows: Vec<_> = tally
-        .counts
-        .iter()
-        .map(|(cell, count)| {
-            let (site, value) = (id(ids, cell.site), id(ids, cell.value));
-            ((cell.span.code(), cell.dimension, cell.bucket, site, cell.class, value), count)
-        })
-        .collect();
-    // In the order of the table, so that neighbours are written one after the other.
-    rows.sort_unstable_by_key(|(key, _)| *key);
-    for ((span, dimension, bucket, site, class, value), count) in rows {
-        upsert.execute(params![span, dimension, bucket, site, class, value, count.events, count.views])?;
+    for (span, end) in [(Span::Minute, i64::MAX), (Span::Hour, folded)] {
+        let cells = tally.counts.iter().filter(|(cell, _)| cell.minute < end);
+        let mut rows: Vec<(RollupKey, Count)> = cells
+            .map(|(cell, count)| {
+                let (site, value) = (id(ids, cell.site), id(ids, cell.value));
+                let bucket = cell.minute.div_euclid(span.minutes());
+                ((span.code(), cell.dimension, bucket, site, cell.class, value), *count)
+            })
+            .collect();
+        // In the order of the table: neighbours are written one after the other.
+        rows.sort_unstable_by_key(|(key, _)| *key);
+        for ((span, dimension, bucket, site, class, value), count) in rows {
+            upsert.execute(params![
+                span,
+                dimension,
+                bucket,
+                site,
+                class,
+                value,
+                count.events,
+                count.views
+            ])?;
+        }
     }
     Ok(())
 }
 
-fn write_visits(connection: &Connection, tally: &Tally<'_>, ids: &[i64]) -> rusqlite::Result<()> {
+fn write_visits(
+    connection: &Connection,
+    seen: &mut Seen,
+    tally: &Tally<'_>,
+    ids: &[i64],
+    folded: i64,
+) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
         "INSERT OR IGNORE INTO visit (span, bucket, site, class, visitor) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    let mut rows: Vec<_> = tally
-        .visits
-        .iter()
-        .map(|visit| (visit.span.code(), visit.bucket, id(ids, visit.site), visit.class, visit.visitor))
-        .collect();
-    rows.sort_unstable();
-    for row in rows {
-        insert.execute(row)?;
+    for (span, end) in [(Span::Minute, i64::MAX), (Span::Hour, folded)] {
+        let visits = tally.visits.iter().filter(|visit| visit.minute < end);
+        let mut rows: Vec<VisitKey> = visits
+            .map(|v| (span.code(), v.minute.div_euclid(span.minutes()), id(ids, v.site), v.class, v.visitor))
+            .filter(|row| seen.is_new(row))
+            .collect();
+        rows.sort_unstable();
+        for row in rows {
+            insert.execute(row)?;
+        }
     }
     Ok(())
 }

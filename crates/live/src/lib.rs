@@ -11,6 +11,7 @@
 mod axis;
 mod error;
 mod file;
+mod fold;
 mod ingest;
 pub mod limits;
 mod progress;

@@ -28,11 +28,13 @@ pub const READER_WAIT: Duration = Duration::from_secs(5);
 pub const FORGET_ROWS_MAX: usize = 5_000;
 /// Bytes of text whose ids the sink remembers: a working set of several ten thousand pages and hosts.
 pub(crate) const WORD_CACHE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Visitors' rows the sink remembers as stored: 40 bytes each.
+pub(crate) const SEEN_VISITS_MAX: usize = 1 << 17;
 /// Buckets that one site's rows are looked up in one by one; for more, one pass over all sites costs less.
 pub(crate) const SITE_SEEKS_MAX: i64 = 20_000;
 /// Size the write-ahead log is copied back at, in pages of 4 KiB: rows of the current minute, which every
 /// batch touches, are then copied once for many batches.
-pub(crate) const CHECKPOINT_PAGES: i64 = 4_096;
+pub(crate) const CHECKPOINT_PAGES: i64 = 8_192;
 /// Size the write-ahead log is cut to after it was copied back.
 pub(crate) const LOG_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 /// Page cache of the writing connection, in KiB.

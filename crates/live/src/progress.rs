@@ -164,15 +164,16 @@ mod tests {
 
     #[test]
     fn gaps_are_what_is_not_present() {
-        fn check(range: Range<Offset>, present: &[Offset], expected: &[Range<Offset>]) {
-            let present = present.iter().copied().collect();
-            assert_eq!(gaps_between(range.clone(), &present), expected, "{range:?} {present:?}");
+        fn check(range: Range<Offset>, present: &[Offset], expected: &[(Offset, Offset)]) {
+            let gaps = gaps_between(range.clone(), &present.iter().copied().collect());
+            let found: Vec<_> = gaps.iter().map(|gap| (gap.start, gap.end)).collect();
+            assert_eq!(found, expected, "{range:?} {present:?}");
         }
         check(0..0, &[], &[]);
-        check(5..8, &[], &[5..8]);
+        check(5..8, &[], &[(5, 8)]);
         check(5..8, &[5, 6, 7], &[]);
-        check(5..9, &[6, 8], &[5..6, 7..8]);
-        check(5..9, &[5], &[6..9]);
-        check(u64::MAX - 2..u64::MAX, &[u64::MAX - 1], &[u64::MAX - 2..u64::MAX - 1]);
+        check(5..9, &[6, 8], &[(5, 6), (7, 8)]);
+        check(5..9, &[5], &[(6, 9)]);
+        check(u64::MAX - 2..u64::MAX, &[u64::MAX - 1], &[(u64::MAX - 2, u64::MAX - 1)]);
     }
 }

@@ -11,6 +11,7 @@
 //! word       id <-> text, day last used   every text that rows speak of
 //! rollup     span, dimension, bucket, site, class, value -> events, views
 //! visit      span, bucket, site, class, visitor
+//! fold       the minute before which minutes are part of their hours
 //! recent     seq -> received, site, class, id, end of bytes, line
 //! ```
 //! Counted = position - first - gaps + strays, always. A bucket is the number of whole spans (minutes or hours)
@@ -52,6 +53,7 @@ pub(crate) const STEPS: &[&str] = &["
         class INTEGER NOT NULL, visitor INTEGER NOT NULL,
         PRIMARY KEY (span, bucket, site, class, visitor)
     ) WITHOUT ROWID;
+    CREATE TABLE fold (id INTEGER PRIMARY KEY CHECK (id = 0), minute INTEGER NOT NULL);
     CREATE TABLE recent (
         seq INTEGER PRIMARY KEY, received INTEGER NOT NULL, site INTEGER NOT NULL, class INTEGER NOT NULL,
         id BLOB NOT NULL, end_bytes INTEGER NOT NULL, line TEXT NOT NULL

@@ -1,26 +1,25 @@
-//! A batch, counted in memory: every row the batch changes, once, with what is to be added to it.
+//! A batch, counted in memory: every row of a minute that the batch changes, once, with what is to be added to it.
 //!
 //! Pure: knows no database. Texts have numbers that hold within the tally; the writer gives them their ids.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::hash::Hasher as _;
 
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 use onepixel_consumer::SinkError;
 use onepixel_event::{Event, EventId, Source, Time};
 use siphasher::sip::SipHasher13;
 
-use crate::axis::{DAY_MS, Dimension, HOUR_MINUTES, MINUTE_MS, Span, TOTAL, class_code};
+use crate::axis::{DAY_MS, Dimension, MINUTE_MS, TOTAL, class_code};
 
 /// A text's number within one tally; 0 is no text.
 pub(crate) type Local = usize;
 
-/// The key of a rollup row, ordered as the table is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The key of a rollup row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Cell {
-    pub(crate) span: Span,
     pub(crate) dimension: i64,
-    pub(crate) bucket: i64,
+    pub(crate) minute: i64,
     pub(crate) site: Local,
     pub(crate) class: i64,
     pub(crate) value: Local,
@@ -33,11 +32,10 @@ pub(crate) struct Count {
     pub(crate) views: i64,
 }
 
-/// A visitor seen, ordered as the table is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A visitor seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Visit {
-    pub(crate) span: Span,
-    pub(crate) bucket: i64,
+    pub(crate) minute: i64,
     pub(crate) site: Local,
     pub(crate) class: i64,
     pub(crate) visitor: i64,
@@ -73,6 +71,11 @@ pub(crate) struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
+    /// An empty tally with room for about `events` events.
+    pub(crate) fn for_events(events: usize) -> Self {
+        Self { counts: HashMap::with_capacity(events.saturating_mul(2)), ..Self::default() }
+    }
+
     /// Counts `payload`. An event received before `horizon_ms` is already forgotten: it only counts in the totals.
     ///
     /// # Errors
@@ -97,16 +100,16 @@ impl<'a> Tally<'a> {
         let site = self.intern(event.site.clone(), day);
         self.recent.push(Recent { received_ms: event.received_at.ms(), site, class, id: event.id, line });
         if let Some(visitor) = &event.visitor {
-            let bucket = minute(event.received_at);
-            self.visits.insert(Visit { span: Span::Minute, bucket, site, class, visitor: hash(visitor) });
+            let minute = minute(event.received_at);
+            self.visits.insert(Visit { minute, site, class, visitor: hash(visitor) });
         }
         self.count(event, site, class, day);
     }
 
     fn count(&mut self, event: Event<'a>, site: Local, class: i64, day: i64) {
-        let bucket = minute(event.received_at);
+        let minute = minute(event.received_at);
         let views = i64::from(event.event == "pageview");
-        let mut cell = Cell { span: Span::Minute, dimension: TOTAL, bucket, site, class, value: 0 };
+        let mut cell = Cell { dimension: TOTAL, minute, site, class, value: 0 };
         self.bump(cell, views);
         for (dimension, value) in values(event) {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
@@ -128,24 +131,6 @@ impl<'a> Tally<'a> {
         let used = self.words.entry(text).or_insert(Used { local: next, day });
         used.day = used.day.max(day);
         used.local
-    }
-
-    /// Adds the rows of the hours to those of the minutes. Called once, after the last event.
-    pub(crate) fn add_hours(&mut self) {
-        let mut hours: HashMap<Cell, Count> = HashMap::new();
-        for (cell, count) in &self.counts {
-            let hour = Cell { span: Span::Hour, bucket: cell.bucket.div_euclid(HOUR_MINUTES), ..*cell };
-            let sum = hours.entry(hour).or_default();
-            sum.events += count.events;
-            sum.views += count.views;
-        }
-        self.counts.extend(hours);
-        let hours: Vec<Visit> = self
-            .visits
-            .iter()
-            .map(|v| Visit { span: Span::Hour, bucket: v.bucket.div_euclid(HOUR_MINUTES), ..*v })
-            .collect();
-        self.visits.extend(hours);
     }
 }
 
@@ -196,27 +181,17 @@ mod tests {
     }
 
     #[test]
-    fn an_event_counts_in_its_minute_and_hour_along_each_dimension_it_speaks_of() {
+    fn an_event_counts_in_its_minute_along_each_dimension_it_speaks_of() {
         let text =
             line(r#""source":"api","event":"pageview","site":"s","page_host":"h","page_path":"/p","os":"""#);
         let mut tally = Tally::default();
         tally.add(0, text.as_bytes(), 0).unwrap();
-        tally.add_hours();
-        let mut cells: Vec<_> = tally.counts.keys().map(|c| (c.span, c.dimension, c.bucket)).collect();
-        cells.sort();
-        let (minute, hour) = (2 * 60 + 3, 2);
-        let page = Dimension::Page.code();
-        let event = Dimension::Event.code();
+        let mut cells: Vec<_> = tally.counts.keys().map(|c| (c.dimension, c.minute)).collect();
+        cells.sort_unstable();
+        let minute = 2 * 60 + 3;
         assert_eq!(
             cells,
-            [
-                (Span::Minute, TOTAL, minute),
-                (Span::Minute, page, minute),
-                (Span::Minute, event, minute),
-                (Span::Hour, TOTAL, hour),
-                (Span::Hour, page, hour),
-                (Span::Hour, event, hour),
-            ]
+            [(TOTAL, minute), (Dimension::Page.code(), minute), (Dimension::Event.code(), minute)]
         );
         assert!(tally.words.contains_key("h/p"));
         assert_eq!((tally.pixel, tally.api, tally.recent.len()), (0, 1, 1));

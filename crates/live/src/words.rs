@@ -1,10 +1,8 @@
 //! The dictionary: texts and their ids.
 //!
-//! The writer remembers the ids of texts it met. What it remembers is dropped when a transaction fails (its ids were
-//! never stored) and when another connection wrote (it may have deleted words).
+//! The writer remembers the ids of texts it met, within a limit.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use rusqlite::{Connection, params};
 
 use crate::limits::WORD_CACHE_BYTES_MAX;

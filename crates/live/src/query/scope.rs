@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::Query;
 use crate::axis::{HOUR_MINUTES, MINUTE_MS, Span, TOTAL};
+use crate::fold;
 use crate::limits::SITE_SEEKS_MAX;
 use crate::retention::first_minute;
 use crate::words;
@@ -19,6 +20,8 @@ pub(crate) struct Scope {
     pub(super) site: Option<i64>,
     pub(super) classes: i64,
     pub(super) horizon_ms: i64,
+    /// Minutes before this one are part of their hours.
+    folded: i64,
 }
 
 /// Buckets of one span, the end excluded.
@@ -42,6 +45,7 @@ impl Scope {
             site,
             classes: query.classes.mask(),
             horizon_ms,
+            folded: fold::done(connection)?,
         })
     }
 
@@ -57,7 +61,12 @@ impl Scope {
 
     /// The whole range as hours with minutes at its edges.
     pub(super) fn pieces(&self) -> Vec<Piece> {
-        pieces(self.from, self.to)
+        self.pieces_between(self.from, self.to)
+    }
+
+    /// Part of the range as hours with minutes at its edges.
+    pub(super) fn pieces_between(&self, from: i64, to: i64) -> Vec<Piece> {
+        pieces(from, to, self.folded)
     }
 
     /// `SELECT columns` of the rollup's rows (`r`) along a dimension.
@@ -115,10 +124,10 @@ fn end_minute(connection: &Connection) -> rusqlite::Result<i64> {
     Ok(newest.map_or(i64::MIN, |newest| newest + 1))
 }
 
-/// The minutes from `from` to `to`: hours, and minutes where no whole hour fits.
-pub(super) fn pieces(from: i64, to: i64) -> Vec<Piece> {
+/// The minutes from `from` to `to`: hours, and minutes where no whole hour fits, or none is complete (`folded`).
+fn pieces(from: i64, to: i64, folded: i64) -> Vec<Piece> {
     let first_hour = from.div_euclid(HOUR_MINUTES) + i64::from(from.rem_euclid(HOUR_MINUTES) > 0);
-    let end_hour = to.div_euclid(HOUR_MINUTES);
+    let end_hour = to.min(folded).div_euclid(HOUR_MINUTES);
     let minutes = |from, to| Piece { span: Span::Minute, from, to };
     let pieces = if first_hour < end_hour {
         vec![
@@ -139,7 +148,10 @@ mod tests {
     #[test]
     fn a_range_is_hours_with_minutes_at_its_edges() {
         fn check(from: i64, to: i64, expected: &[(Span, i64, i64)]) {
-            let found: Vec<_> = pieces(from, to).iter().map(|p| (p.span, p.from, p.to)).collect();
+            check_folded(from, to, i64::MAX, expected);
+        }
+        fn check_folded(from: i64, to: i64, folded: i64, expected: &[(Span, i64, i64)]) {
+            let found: Vec<_> = pieces(from, to, folded).iter().map(|p| (p.span, p.from, p.to)).collect();
             assert_eq!(found, expected, "{from}..{to}");
         }
         use Span::{Hour, Minute};
@@ -151,5 +163,8 @@ mod tests {
         check(61, 179, &[(Minute, 61, 179)]);
         check(-61, 60, &[(Minute, -61, -60), (Hour, -1, 1)]);
         check(5, i64::MIN, &[]);
+        check_folded(0, 180, 119, &[(Hour, 0, 1), (Minute, 60, 180)]);
+        check_folded(0, 180, 59, &[(Minute, 0, 180)]);
+        check_folded(0, 180, i64::MIN, &[(Minute, 0, 180)]);
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::distinct::Distinct;
-use super::scope::{Piece, Scope, minutes, pieces};
+use super::scope::{Piece, Scope, minutes};
 use super::{Point, Query, Series};
 use crate::axis::{DAY_MS, HOUR_MINUTES, MINUTE_MS, Span, TOTAL};
 use crate::error::QueryError;
@@ -67,13 +67,15 @@ impl Grid {
         if from >= to {
             Vec::new()
         } else if self.width % HOUR_MINUTES == 0 && self.offset % HOUR_MINUTES == 0 {
-            pieces(from, to)
+            scope.pieces()
         } else if self.width < DAY_MINUTES {
             vec![Piece { span: Span::Minute, from, to }]
         } else {
             // Days of a zone that is not whole hours away: each has its hours, and minutes at its edges.
             (self.index(from)..=self.index(to - 1))
-                .flat_map(|point| pieces(from.max(self.start(point)), to.min(self.start(point + 1))))
+                .flat_map(|point| {
+                    scope.pieces_between(from.max(self.start(point)), to.min(self.start(point + 1)))
+                })
                 .collect()
         }
     }

@@ -203,7 +203,7 @@ fn check_sites(store: &LiveStore, events: &[Event<'static>]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn every_answer_is_the_naive_one(

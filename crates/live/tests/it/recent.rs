@@ -52,7 +52,7 @@ fn are_bounded_by_number() {
     view.write(&batch(0..max - 1, records(0..max - 1)));
     view.write(&batch(max - 1..max + 5, records(max - 1..max + 5)));
     assert_eq!(view.store().size().unwrap().recent_events, max);
-    let end = 3 * max;
+    let end = 2 * max + 7;
     view.write(&batch(max + 5..end, records(max + 5..end)));
     assert_eq!(view.store().size().unwrap().recent_events, max);
     assert_eq!(view.totals().counted, end);
