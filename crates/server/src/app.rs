@@ -1,0 +1,242 @@
+//! The wiring, in the order of an event's path: gateway, ingest, stream, consumers, dashboard.
+
+use std::convert::Infallible;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use onepixel_archive::{Archive, ArchiveSink};
+use onepixel_consumer::{Checkpoint, Progress};
+use onepixel_event::Time;
+use onepixel_gateway::ingest::{GpcPolicy, Ingest, IngestSettings, IpPolicy, VisitorSalt};
+use onepixel_gateway::{Fallback, Gateway};
+use onepixel_live::{LiveSink, LiveStore, Retention};
+use onepixel_stream::{Clock, Offset, OsDisk, Stream};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Durability, Gpc, Ip, Settings};
+use crate::data_dir::DataDir;
+use crate::metrics::Metrics;
+use crate::pipelines::{self, Running};
+use crate::{admin, api, clock, dashboard};
+
+/// What the pages of the server look at.
+pub(crate) struct Parts {
+    pub(crate) stream: Stream,
+    pub(crate) progress: Vec<(&'static str, Arc<Progress>)>,
+    pub(crate) metrics: Metrics,
+    pub(crate) stop: CancellationToken,
+}
+
+/// One server, ready to open its doors.
+pub(crate) struct App {
+    parts: Arc<Parts>,
+    gateway: Arc<Gateway>,
+    own_dashboard: Option<Router>,
+    running: Vec<Running>,
+    /// Up to here a consumer that does not run in this process has finished the stream.
+    elsewhere: Option<Offset>,
+    retention: Option<Arc<Mutex<Retention>>>,
+}
+
+/// How often the stream is told what every consumer has finished.
+const RELEASE_EVERY: Duration = Duration::from_secs(1);
+/// How often the live view forgets.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// Between two pieces of a longer forgetting, for whoever waits for the lock.
+const FORGET_PAUSE: Duration = Duration::from_millis(200);
+
+impl App {
+    /// Opens everything in `data_dir` and starts the consumers. `own_listener`: the dashboard has one of its own.
+    pub(crate) fn open(settings: &Settings, data_dir: &DataDir, own_listener: bool) -> anyhow::Result<Self> {
+        let clock = clock::system();
+        let stream = open_stream(settings, data_dir, &clock)?;
+        let (running, store) = start_consumers(settings, data_dir, &stream, &clock)?;
+        let elsewhere = match settings.archive.enabled {
+            true => None,
+            false => Some(Checkpoint::open(&data_dir.checkpoint(), "archive")?.committed()),
+        };
+        let gateway_metrics = onepixel_gateway::Metrics::default();
+        let parts = Arc::new(Parts {
+            stream: stream.clone(),
+            progress: running.iter().map(|one| (one.name, one.progress.clone())).collect(),
+            metrics: Metrics::new(|registry| gateway_metrics.register(registry)),
+            stop: CancellationToken::new(),
+        });
+        let retention = settings.live.enabled.then(|| {
+            Arc::new(Mutex::new(Retention::new(&data_dir.live(), settings.live.ttl.0, clock.clone())))
+        });
+        let admin = admin::routes().with_state(parts.clone());
+        let pages = match settings.dashboard.enabled {
+            true => dashboard::routes().merge(api::routes(parts.clone(), store)),
+            false => Router::new(),
+        };
+        let (fallback, own_dashboard) =
+            if own_listener { (admin, Some(pages)) } else { (admin.merge(pages), None) };
+        let ingest = open_ingest(settings, data_dir, &clock)?;
+        let fallback = Fallback::new(fallback);
+        let gateway = Gateway::new(settings.gateway(), ingest, stream, clock, gateway_metrics, fallback)?;
+        Ok(Self { parts, gateway: Arc::new(gateway), own_dashboard, running, elsewhere, retention })
+    }
+
+    /// Serves until `stop`; ends when every request that was taken is answered, or after `requests_within`.
+    pub(crate) fn doors(
+        &self,
+        gateway: TcpListener,
+        dashboard: Option<TcpListener>,
+        stop: CancellationToken,
+        requests_within: Duration,
+    ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
+        let listener = tokio::net::TcpListener::from_std(gateway)?;
+        let front = onepixel_gateway::serve(listener, self.gateway.clone(), stop.clone(), requests_within);
+        let dashboard =
+            dashboard.map(tokio::net::TcpListener::from_std).transpose()?.zip(self.own_dashboard.clone());
+        Ok(async move {
+            let pages = async {
+                let Some((listener, pages)) = dashboard else { return Ok(()) };
+                let closing = stop.clone();
+                let serving = axum::serve(listener, pages).with_graceful_shutdown(closing.cancelled_owned());
+                let late = async {
+                    stop.cancelled().await;
+                    tokio::time::sleep(requests_within).await;
+                };
+                tokio::select! {
+                    ended = serving.into_future() => ended.context("the dashboard's listener failed"),
+                    () = late => Ok(()),
+                }
+            };
+            let (served, pages) = tokio::join!(front, pages);
+            if served.cut > 0 {
+                tracing::warn!(
+                    connections = served.cut,
+                    "some requests were not finished in time and are cut off"
+                );
+            }
+            pages
+        })
+    }
+
+    /// What must be done now and then while the server runs: lets the stream delete what every consumer has
+    /// finished, and the live view forget what is older than its time to live.
+    pub(crate) async fn housekeeping(&self) -> Infallible {
+        let mut release = tokio::time::interval(RELEASE_EVERY);
+        let mut forget = tokio::time::interval(FORGET_EVERY);
+        loop {
+            tokio::select! {
+                _ = release.tick() => self.release(),
+                _ = forget.tick() => if self.forget().await {
+                    forget.reset_after(FORGET_PAUSE);
+                },
+            }
+        }
+    }
+
+    fn release(&self) {
+        let finished = self.running.iter().map(|one| one.progress.committed()).chain(self.elsewhere).min();
+        if let Some(offset) = finished {
+            self.parts.stream.release(offset);
+        }
+    }
+
+    /// True when there is more to forget.
+    async fn forget(&self) -> bool {
+        let Some(retention) = self.retention.clone() else { return false };
+        let forget = move || retention.lock().unwrap_or_else(PoisonError::into_inner).forget();
+        match tokio::task::spawn_blocking(forget).await {
+            Ok(Ok(forgotten)) => return forgotten.more,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the live view cannot forget old rows now; trying again")
+            }
+            Err(error) => tracing::error!(%error, "forgetting old rows failed by a fault in this program"),
+        }
+        false
+    }
+
+    /// From now on `/readyz` is red and live feeds end.
+    pub(crate) fn stopping(&self) {
+        self.parts.stop.cancel();
+    }
+
+    /// Closes the stream and lets the consumers finish it, until `deadline`.
+    pub(crate) async fn drain(self, deadline: Instant) -> anyhow::Result<()> {
+        self.parts.stream.close().await;
+        let end = self.parts.stream.state().durable;
+        let progress: Vec<_> = self.parts.progress.clone();
+        futures_util::future::join_all(self.running.into_iter().map(|one| one.drain(deadline))).await;
+        for (name, progress) in progress {
+            match end.saturating_sub(progress.committed()) {
+                0 => tracing::info!(consumer = name, "everything is written"),
+                pending => {
+                    tracing::warn!(consumer = name, pending, "the rest is written after the next start")
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn open_stream(settings: &Settings, data_dir: &DataDir, clock: &Clock) -> anyhow::Result<Stream> {
+    let wanted = onepixel_stream::Settings {
+        durability: match settings.stream.durability {
+            Durability::Always => onepixel_stream::Durability::Always,
+            Durability::Interval(span) => onepixel_stream::Durability::Interval(span.0),
+        },
+        retention: settings.stream.retention.0,
+        disk_watermark_bytes: settings.stream.disk_watermark.0,
+        ..onepixel_stream::Settings::new(data_dir.stream())
+    };
+    let (stream, recovered) = Stream::open(Arc::new(OsDisk), wanted, clock.clone())?;
+    if let Some(cut) = recovered.cut {
+        tracing::warn!(
+            path = %cut.path.display(), position = cut.position, bytes = cut.bytes,
+            "the last commit before the crash was not finished, so never acknowledged: cut off"
+        );
+    }
+    tracing::info!(next_offset = recovered.next, "stream open");
+    Ok(stream)
+}
+
+fn start_consumers(
+    settings: &Settings,
+    data_dir: &DataDir,
+    stream: &Stream,
+    clock: &Clock,
+) -> anyhow::Result<(Vec<Running>, Option<Arc<LiveStore>>)> {
+    let context = pipelines::Context { data_dir, stream, clock };
+    let mut running = Vec::new();
+    if settings.archive.enabled {
+        let archive = Archive::open(&settings.archive.url, &data_dir.archive())
+            .with_context(|| format!("cannot open the archive (archive.url = {:?})", settings.archive.url))?;
+        running.push(context.start(ArchiveSink::new(archive), pipelines::archive(settings))?);
+    }
+    if !settings.live.enabled {
+        return Ok((running, None));
+    }
+    let (path, ttl) = (data_dir.live(), settings.live.ttl.0);
+    let sink = LiveSink::open(&path, ttl, clock.clone()).context("cannot open the live view")?;
+    let store =
+        LiveStore::open(&path, ttl, clock.clone()).context("cannot open the live view for reading")?;
+    running.push(context.start(sink, pipelines::live(settings))?);
+    Ok((running, Some(Arc::new(store))))
+}
+
+fn open_ingest(settings: &Settings, data_dir: &DataDir, clock: &Clock) -> anyhow::Result<Ingest> {
+    let now = Time::from_ms(i64::try_from(clock()).unwrap_or(i64::MAX));
+    let salt = VisitorSalt::open(&data_dir.visitor_salt(), now)?;
+    let policy = IngestSettings {
+        ip: match settings.privacy.ip {
+            Ip::Truncate => IpPolicy::Truncate,
+            Ip::Drop => IpPolicy::Drop,
+            Ip::Keep => IpPolicy::Keep,
+        },
+        gpc: match settings.privacy.gpc {
+            Gpc::Ignore => GpcPolicy::Ignore,
+            Gpc::Count => GpcPolicy::Count,
+            Gpc::Drop => GpcPolicy::Drop,
+        },
+    };
+    Ok(Ingest::new(policy, salt, None))
+}

@@ -1,0 +1,25 @@
+//! `config check` and `config print`.
+
+use std::io::Write as _;
+
+use clap::Subcommand;
+
+use super::{Failure, Global};
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether the settings are valid; exit 2 and the reason if not
+    Check,
+    /// Print every setting with its origin: default, file, env or flag
+    Print,
+}
+
+pub(crate) fn run(global: &Global, command: &ConfigCommand) -> Result<(), Failure> {
+    let loaded = global.load([])?;
+    let mut out = std::io::stdout().lock();
+    match command {
+        ConfigCommand::Check => writeln!(out, "The settings are valid.")?,
+        ConfigCommand::Print => out.write_all(loaded.to_toml().as_bytes())?,
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Start, watch, drain: the life of one server process.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::config::Settings;
+use crate::data_dir::DataDir;
+
+/// From the first signal to the exit: below the 30 s that service managers usually grant.
+const STOP_WITHIN: Duration = Duration::from_secs(25);
+/// Of that, for requests that are being answered.
+const REQUESTS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Serves until SIGTERM or SIGINT, then stops in order: no more connections, answers out, log closed, batches
+/// finished. What a sink cannot take in time stays in the stream for the next start.
+pub(crate) fn serve(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<()> {
+    raise_file_limit();
+    let gateway = bind(settings.gateway.listen, "gateway.listen")?;
+    let dashboard =
+        settings.dashboard_listen()?.map(|address| bind(address, "dashboard.listen")).transpose()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let app = App::open(settings, data_dir, dashboard.is_some())?;
+    banner(
+        settings,
+        data_dir,
+        gateway.local_addr()?,
+        dashboard.as_ref().map(TcpListener::local_addr).transpose()?,
+    )?;
+    runtime.block_on(until_stopped(app, gateway, dashboard))
+}
+
+async fn until_stopped(app: App, gateway: TcpListener, dashboard: Option<TcpListener>) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
+    let doors = app.doors(gateway, dashboard, stop.clone(), REQUESTS_WITHIN)?;
+    tokio::pin!(doors);
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+        ended = &mut doors => return ended.context("the listener failed"),
+        never = app.housekeeping() => match never {},
+    }
+    tracing::info!("stopping: no more connections, finishing what was taken");
+    let deadline = tokio::time::Instant::now() + STOP_WITHIN;
+    app.stopping();
+    stop.cancel();
+    doors.await?;
+    app.drain(deadline).await
+}
+
+fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).with_context(|| {
+        format!("cannot listen on {address} ({key}). Is another server running there? --listen 127.0.0.1:0 picks a free port")
+    })?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Each connection is a file: take as many as the system grants.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays low");
+    }
+}
+
+/// What a newcomer needs: where to look, what to paste, where it is kept. Flushed, since scripts wait for it.
+fn banner(
+    settings: &Settings,
+    data_dir: &DataDir,
+    gateway: SocketAddr,
+    own: Option<SocketAddr>,
+) -> anyhow::Result<()> {
+    let pixel = &settings.gateway.pixel_path;
+    let archive = match settings.archive.url.as_str() {
+        _ if !settings.archive.enabled => "off".to_owned(),
+        "" => data_dir.archive().display().to_string(),
+        url => url.to_owned(),
+    };
+    let mut out = std::io::stdout().lock();
+    if settings.dashboard.enabled {
+        writeln!(out, "Dashboard  http://{}/", own.unwrap_or(gateway))?;
+    }
+    writeln!(
+        out,
+        "Snippet    <img src=\"http://{gateway}{pixel}?site=my-site\" alt=\"\" width=\"1\" height=\"1\">"
+    )?;
+    writeln!(out, "Stream     {}", data_dir.stream().display())?;
+    writeln!(out, "Archive    {archive}")?;
+    writeln!(out, "Stop with Ctrl-C. Prove that nothing was lost with: onepixel audit")?;
+    out.flush()?;
+    tracing::info!("listening on http://{gateway}");
+    Ok(())
+}
