@@ -72,6 +72,23 @@ fn a_replaced_file_is_used_as_it_is() {
     assert_eq!(view.totals().counted, 6);
 }
 
+/// The database and its log as a crash would leave them, without the index that the processes share.
+#[test]
+fn what_a_crash_leaves_behind_can_be_read_and_written_on() {
+    let mut view = View::new();
+    view.write(&plain(0..2));
+    view.write(&plain(2..5));
+    let mut crashed = View::new();
+    for name in ["live.sqlite", "live.sqlite-wal"] {
+        std::fs::copy(view.path().with_file_name(name), crashed.path().with_file_name(name)).unwrap();
+    }
+    let store = LiveStore::open(&crashed.path(), TTL, crashed.clock()).unwrap();
+    assert_eq!(store.overview(&Query::default()).unwrap().events, 5);
+    assert_eq!(store.totals().unwrap().partitions[0].position, Some(5));
+    crashed.write(&plain(2..7));
+    assert_eq!(store.overview(&Query::default()).unwrap().events, 7);
+}
+
 #[test]
 fn a_file_of_a_newer_program_is_refused_by_everybody() {
     let mut view = View::new();
