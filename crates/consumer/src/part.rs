@@ -45,7 +45,7 @@ impl Part {
         let oldest = self.batch.records.first()?;
         let retries_max = u64::try_from(settings.max_retries).ok();
         if retries_max.is_some_and(|retries_max| u64::from(self.failures) > retries_max) {
-            return Some(format!("given up after {} attempts", self.attempts));
+            return Some(format!("given up at attempt {}", self.attempts));
         }
         let age = Duration::from_millis(now_ms.saturating_sub(oldest.committed_at_ms));
         let too_old = !settings.max_record_age.is_zero() && age > settings.max_record_age;

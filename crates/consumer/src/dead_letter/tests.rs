@@ -1,3 +1,5 @@
+//! The log as its users see it: over restarts, torn lines and other processes. The format is fixed here.
+
 use super::*;
 
 fn letter(offset: Offset, payload: &[u8]) -> DeadLetter {

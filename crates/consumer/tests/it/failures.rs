@@ -81,9 +81,9 @@ async fn retries_can_be_limited_to_none() {
         rig.expect(4, if bisect { &[0] } else { &[0, 1, 2, 3] });
         let letter = &rig.letters()[0];
         let (attempts, reason) = if bisect {
-            (3, "given up after 3 attempts: planned: After")
+            (3, "given up at attempt 3: planned: After")
         } else {
-            (1, "given up after 1 attempts: planned: After")
+            (1, "given up at attempt 1: planned: After")
         };
         assert_eq!((letter.attempts, letter.reason.as_str()), (attempts, reason));
     }

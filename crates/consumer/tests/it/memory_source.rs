@@ -12,7 +12,6 @@ struct State {
     oldest: Offset,
     closed: bool,
     errors: VecDeque<SourceError>,
-    reads: Vec<(usize, usize)>,
 }
 
 /// The stream: shared, and still there after the source is gone.
@@ -64,7 +63,6 @@ pub(crate) struct MemorySource {
 impl MemorySource {
     fn read(&mut self, records_max: usize, bytes_max: usize) -> Option<Result<Vec<Record>, SourceError>> {
         let mut state = self.log.state.lock().unwrap();
-        state.reads.push((records_max, bytes_max));
         if let Some(error) = state.errors.pop_front() {
             return Some(Err(error));
         }
