@@ -3,24 +3,28 @@
 use onepixel_event::Class;
 use serde::{Deserialize, Serialize};
 
-/// How long one row of a rollup stands for. Both are kept: a long range is read as hours with minutes at its edges.
+/// How long one row of a rollup stands for. All are kept: a long range is read as days (of UTC), with hours and then
+/// minutes at its edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Span {
     Minute,
     Hour,
+    Day,
 }
 
 pub(crate) const MINUTE_MS: i64 = 60_000;
 pub(crate) const HOUR_MINUTES: i64 = 60;
+pub(crate) const DAY_MINUTES: i64 = 24 * HOUR_MINUTES;
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
 impl Span {
-    pub(crate) const ALL: [Self; 2] = [Self::Minute, Self::Hour];
+    pub(crate) const ALL: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
 
     pub(crate) fn code(self) -> i64 {
         match self {
             Self::Minute => 0,
             Self::Hour => 1,
+            Self::Day => 2,
         }
     }
 
@@ -28,6 +32,16 @@ impl Span {
         match self {
             Self::Minute => 1,
             Self::Hour => HOUR_MINUTES,
+            Self::Day => DAY_MINUTES,
+        }
+    }
+
+    /// The next shorter span.
+    pub(crate) fn finer(self) -> Option<Self> {
+        match self {
+            Self::Minute => None,
+            Self::Hour => Some(Self::Minute),
+            Self::Day => Some(Self::Hour),
         }
     }
 }

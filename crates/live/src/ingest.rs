@@ -188,7 +188,7 @@ fn id(ids: &[i64], local: usize) -> i64 {
 /// A rollup row as it is stored: span, dimension, bucket, site, class, value.
 type RollupKey = (i64, i64, i64, i64, i64, i64);
 
-/// Writes the rows of minutes, and those of hours where the minute (before `folded`) is part of its hour already.
+/// Writes the rows of minutes, and those of longer spans where the minute is part of them already.
 fn write_counts(
     connection: &Connection,
     tally: &Tally<'_>,
@@ -200,7 +200,8 @@ fn write_counts(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT DO UPDATE SET events = events + excluded.events, views = views + excluded.views",
     )?;
-    for (span, end) in [(Span::Minute, i64::MAX), (Span::Hour, folded)] {
+    for span in Span::ALL {
+        let end = fold::late_before(span, folded);
         let cells = tally.counts.iter().filter(|(cell, _)| cell.minute < end);
         let mut rows: Vec<(RollupKey, Count)> = cells
             .map(|(cell, count)| {
@@ -237,7 +238,8 @@ fn write_visits(
     let mut insert = connection.prepare_cached(
         "INSERT OR IGNORE INTO visit (span, bucket, site, class, visitor) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    for (span, end) in [(Span::Minute, i64::MAX), (Span::Hour, folded)] {
+    for span in Span::ALL {
+        let end = fold::late_before(span, folded);
         let visits = tally.visits.iter().filter(|visit| visit.minute < end);
         let mut rows: Vec<VisitKey> = visits
             .map(|v| (span.code(), v.minute.div_euclid(span.minutes()), id(ids, v.site), v.class, v.visitor))

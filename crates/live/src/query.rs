@@ -1,7 +1,7 @@
 //! What is asked, what is answered, and which rows that touches.
 //!
 //! Every answer is plain data that serializes to the JSON of the dashboard's API. Ranges are widened to whole minutes
-//! and cut at the time to live; a long range is read as hours, with minutes at its edges.
+//! and cut at the time to live.
 
 mod counts;
 mod distinct;

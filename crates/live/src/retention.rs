@@ -79,7 +79,7 @@ fn forget(connection: &mut Connection, horizon_ms: i64) -> rusqlite::Result<Forg
     let mut left = FORGET_ROWS_MAX;
     let take = |deleted: usize, left: &mut usize| *left = left.saturating_sub(deleted);
     for span in Span::ALL {
-        // A row of an hour that began before the first minute is never read: minutes are, at the edge.
+        // A row of a longer span that began before the first minute is never read: its parts are, at the edge.
         let bucket = first_minute(horizon_ms).div_euclid(span.minutes())
             + i64::from(first_minute(horizon_ms).rem_euclid(span.minutes()) > 0);
         for dimension in Dimension::ALL.iter().map(|d| d.code()) {

@@ -14,8 +14,8 @@
 //! fold       the minute before which minutes are part of their hours
 //! recent     seq -> received, site, class, id, end of bytes, line
 //! ```
-//! Counted = position - first - gaps + strays, always. A bucket is the number of whole spans (minutes or hours)
-//! since the epoch. Rows stand in the order of time within a dimension, so that what is new is written side by
+//! Counted = position - first - gaps + strays, always. A bucket is the number of whole spans (minutes, hours or
+//! days) since the epoch. Rows stand in the order of time within a dimension, so that what is new is written side by
 //! side, and what is old is deleted side by side.
 
 use std::path::Path;

@@ -4,7 +4,7 @@
 //! time the set is full, and the count is scaled up: adaptive sampling (Wegman; analysed by Flajolet, 1990). The error
 //! is about 1.2 divided by the square root of the limit.
 
-use std::collections::HashSet;
+use foldhash::{HashSet, HashSetExt as _};
 
 use crate::limits::VISITORS_EXACT_MAX;
 

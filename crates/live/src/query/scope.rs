@@ -5,7 +5,7 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::Query;
-use crate::axis::{HOUR_MINUTES, MINUTE_MS, Span, TOTAL};
+use crate::axis::{MINUTE_MS, Span, TOTAL};
 use crate::fold;
 use crate::limits::SITE_SEEKS_MAX;
 use crate::retention::first_minute;
@@ -59,14 +59,14 @@ impl Scope {
         Self { classes: i64::MAX, ..self.clone() }
     }
 
-    /// The whole range as hours with minutes at its edges.
+    /// The rows of the whole range.
     pub(super) fn pieces(&self) -> Vec<Piece> {
-        self.pieces_between(self.from, self.to)
+        self.pieces_between(self.from, self.to, Span::Day)
     }
 
-    /// Part of the range as hours with minutes at its edges.
-    pub(super) fn pieces_between(&self, from: i64, to: i64) -> Vec<Piece> {
-        pieces(from, to, self.folded)
+    /// The rows of a part of the range, none of a span longer than `longest`.
+    pub(super) fn pieces_between(&self, from: i64, to: i64, longest: Span) -> Vec<Piece> {
+        pieces(from, to, longest, self.folded)
     }
 
     /// `SELECT columns` of the rollup's rows (`r`) along a dimension.
@@ -124,21 +124,22 @@ fn end_minute(connection: &Connection) -> rusqlite::Result<i64> {
     Ok(newest.map_or(i64::MIN, |newest| newest + 1))
 }
 
-/// The minutes from `from` to `to`: hours, and minutes where no whole hour fits, or none is complete (`folded`).
-fn pieces(from: i64, to: i64, folded: i64) -> Vec<Piece> {
-    let first_hour = from.div_euclid(HOUR_MINUTES) + i64::from(from.rem_euclid(HOUR_MINUTES) > 0);
-    let end_hour = to.min(folded).div_euclid(HOUR_MINUTES);
-    let minutes = |from, to| Piece { span: Span::Minute, from, to };
-    let pieces = if first_hour < end_hour {
-        vec![
-            minutes(from, first_hour * HOUR_MINUTES),
-            Piece { span: Span::Hour, from: first_hour, to: end_hour },
-            minutes(end_hour * HOUR_MINUTES, to),
-        ]
-    } else {
-        vec![minutes(from, to)]
+/// The minutes from `from` to `to` in the order of time: as few rows as possible, none of a span longer than `longest`,
+/// none of a span that is not complete (`folded`).
+fn pieces(from: i64, to: i64, longest: Span, folded: i64) -> Vec<Piece> {
+    let Some(finer) = longest.finer() else {
+        return if from < to { vec![Piece { span: longest, from, to }] } else { Vec::new() };
     };
-    pieces.into_iter().filter(|piece| piece.from < piece.to).collect()
+    let minutes = longest.minutes();
+    let first = from.div_euclid(minutes) + i64::from(from.rem_euclid(minutes) > 0);
+    let end = to.min(folded).div_euclid(minutes);
+    if first >= end {
+        return pieces(from, to, finer, folded);
+    }
+    let mut all = pieces(from, first * minutes, finer, folded);
+    all.push(Piece { span: longest, from: first, to: end });
+    all.extend(pieces(end * minutes, to, finer, folded));
+    all
 }
 
 #[cfg(test)]
@@ -146,25 +147,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_is_hours_with_minutes_at_its_edges() {
-        fn check(from: i64, to: i64, expected: &[(Span, i64, i64)]) {
-            check_folded(from, to, i64::MAX, expected);
+    fn a_range_is_read_as_few_long_spans_with_shorter_ones_at_its_edges() {
+        fn check(from: i64, to: i64, folded: i64, expected: &[(Span, i64, i64)]) {
+            let found: Vec<_> =
+                pieces(from, to, Span::Day, folded).iter().map(|p| (p.span, p.from, p.to)).collect();
+            assert_eq!(found, expected, "{from}..{to} folded before {folded}");
         }
-        fn check_folded(from: i64, to: i64, folded: i64, expected: &[(Span, i64, i64)]) {
-            let found: Vec<_> = pieces(from, to, folded).iter().map(|p| (p.span, p.from, p.to)).collect();
-            assert_eq!(found, expected, "{from}..{to}");
-        }
-        use Span::{Hour, Minute};
-        check(0, 0, &[]);
-        check(5, 4, &[]);
-        check(0, 59, &[(Minute, 0, 59)]);
-        check(0, 60, &[(Hour, 0, 1)]);
-        check(59, 121, &[(Minute, 59, 60), (Hour, 1, 2), (Minute, 120, 121)]);
-        check(61, 179, &[(Minute, 61, 179)]);
-        check(-61, 60, &[(Minute, -61, -60), (Hour, -1, 1)]);
-        check(5, i64::MIN, &[]);
-        check_folded(0, 180, 119, &[(Hour, 0, 1), (Minute, 60, 180)]);
-        check_folded(0, 180, 59, &[(Minute, 0, 180)]);
-        check_folded(0, 180, i64::MIN, &[(Minute, 0, 180)]);
+        use Span::{Day, Hour, Minute};
+        let all = i64::MAX;
+        check(0, 0, all, &[]);
+        check(5, 4, all, &[]);
+        check(0, 59, all, &[(Minute, 0, 59)]);
+        check(0, 60, all, &[(Hour, 0, 1)]);
+        check(59, 121, all, &[(Minute, 59, 60), (Hour, 1, 2), (Minute, 120, 121)]);
+        check(61, 179, all, &[(Minute, 61, 179)]);
+        check(-61, 60, all, &[(Minute, -61, -60), (Hour, -1, 1)]);
+        check(0, 2 * 1440 + 61, all, &[(Day, 0, 2), (Hour, 48, 49), (Minute, 2940, 2941)]);
+        check(1439, 2 * 1440, all, &[(Minute, 1439, 1440), (Day, 1, 2)]);
+        check(5, i64::MIN, all, &[]);
+        check(0, 180, 119, &[(Hour, 0, 1), (Minute, 60, 180)]);
+        check(0, 180, 59, &[(Minute, 0, 180)]);
+        check(0, 2880, 2879, &[(Day, 0, 1), (Hour, 24, 47), (Minute, 2820, 2880)]);
+        check(0, 180, i64::MIN, &[(Minute, 0, 180)]);
     }
 }

@@ -5,13 +5,12 @@ use rusqlite::Connection;
 use super::distinct::Distinct;
 use super::scope::{Piece, Scope, minutes};
 use super::{Point, Query, Series};
-use crate::axis::{DAY_MS, HOUR_MINUTES, MINUTE_MS, Span, TOTAL};
+use crate::axis::{DAY_MINUTES, MINUTE_MS, Span, TOTAL};
 use crate::error::QueryError;
 use crate::limits::SERIES_POINTS_MAX;
 use crate::progress::stored;
 
 const MINUTE_SECONDS: i64 = 60;
-const DAY_MINUTES: i64 = DAY_MS / MINUTE_MS;
 /// Points wider than this are a whole view wide.
 const WIDTH_MINUTES_MAX: i64 = 366 * DAY_MINUTES;
 
@@ -64,20 +63,18 @@ impl Grid {
     /// The rows to read, in the order of time, none of which belongs to two points.
     fn pieces(&self, scope: &Scope) -> Vec<Piece> {
         let (from, to) = (scope.from, scope.to);
-        if from >= to {
-            Vec::new()
-        } else if self.width % HOUR_MINUTES == 0 && self.offset % HOUR_MINUTES == 0 {
-            scope.pieces()
-        } else if self.width < DAY_MINUTES {
-            vec![Piece { span: Span::Minute, from, to }]
-        } else {
-            // Days of a zone that is not whole hours away: each has its hours, and minutes at its edges.
-            (self.index(from)..=self.index(to - 1))
-                .flat_map(|point| {
-                    scope.pieces_between(from.max(self.start(point)), to.min(self.start(point + 1)))
-                })
-                .collect()
+        let fits = |span: &Span| self.width % span.minutes() == 0 && self.offset % span.minutes() == 0;
+        let longest = Span::ALL.into_iter().rfind(fits).unwrap_or(Span::Minute);
+        if longest > Span::Minute || self.width < DAY_MINUTES || from >= to {
+            return scope.pieces_between(from, to, longest);
         }
+        // Days of a zone that is not whole hours away: each has its hours, and minutes at its edges.
+        (self.index(from)..=self.index(to - 1))
+            .flat_map(|point| {
+                let (start, end) = (self.start(point), self.start(point + 1));
+                scope.pieces_between(from.max(start), to.min(end), Span::Day)
+            })
+            .collect()
     }
 }
 
@@ -148,6 +145,7 @@ fn point<'a>(points: &'a mut [Point], grid: &Grid, piece: Piece, bucket: i64) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::axis::DAY_MS;
 
     fn query(from_ms: i64, to_ms: i64) -> Query {
         Query { from_ms, to_ms, ..Query::default() }

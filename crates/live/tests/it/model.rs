@@ -207,12 +207,16 @@ proptest! {
 
     #[test]
     fn every_answer_is_the_naive_one(
-        events in proptest::collection::vec(events(), 0..120),
+        mut events in proptest::collection::vec(events(), 0..120),
+        in_order: bool,
         cuts in proptest::collection::vec(0_usize..120, 0..6),
         queries in proptest::collection::vec(queries(), 1..6),
         bucket in select(&[60, 300, 1_800, 3_600, 7_200, 10_800, 86_400, 90_000, 604_800][..]),
         zone in select(&[0, 3_600, -18_000, 19_800, 20_700, -12_600, 50_400, 86_400][..]),
     ) {
+        if in_order {
+            events.sort_by_key(|event| event.received_at);
+        }
         let mut view = View::new();
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(events.len())).collect();
         cuts.push(events.len());
