@@ -45,7 +45,7 @@ pub trait Disk: Send + Sync {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
     /// Identifies the machine's run: as long as it is the same, nothing that was written but not synced has been
-    /// forgotten. 0 when it is not known.
+    /// forgotten. 0 where that is not known: every run then counts as the same.
     fn boot_id(&self) -> u128;
 }
 

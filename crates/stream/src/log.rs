@@ -32,6 +32,7 @@ pub(crate) struct Log {
     clock: Clock,
     segment_bytes: u64,
     sealed: VecDeque<Sealed>,
+    sealed_bytes: u64,
     active: Option<Active>,
     written: Offset,
     durable: Offset,
@@ -69,6 +70,7 @@ impl Log {
             dir,
             clock,
             segment_bytes: settings.segment_bytes,
+            sealed_bytes: found.sealed.iter().map(|sealed| sealed.bytes).sum(),
             sealed: found.sealed.into(),
             active: None,
             written: end,
@@ -132,7 +134,7 @@ impl Log {
     /// Bytes of all segments.
     pub(crate) fn stored_bytes(&self) -> u64 {
         let active = self.active.as_ref().map_or(0, |active| active.bytes);
-        self.sealed.iter().map(|sealed| sealed.bytes).sum::<u64>() + active
+        self.sealed_bytes + active
     }
 
     /// Number of segments.
@@ -220,6 +222,7 @@ impl Log {
         let Some(oldest) = self.sealed.front() else { return Ok(()) };
         remove_if_there(self.disk.as_ref(), &sidecar::path(&self.dir, oldest.base))?;
         remove_if_there(self.disk.as_ref(), &segment::path(&self.dir, oldest.base))?;
+        self.sealed_bytes -= oldest.bytes;
         self.sealed.pop_front();
         self.disk.sync_dir(&self.dir)
     }
@@ -268,6 +271,7 @@ impl Log {
     }
 
     fn push_sealed(&mut self, active: Active) {
+        self.sealed_bytes += active.bytes;
         self.sealed.push_back(Sealed {
             base: active.base,
             end: self.written,

@@ -126,6 +126,13 @@ impl Queue {
         state.spare = Some(frame);
     }
 
+    /// Lets nothing in any more and drops what is in: the writer is gone, nobody would answer.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.lock();
+        state.closing = true;
+        state.frames.clear();
+    }
+
     /// Lets nothing in any more; what is in is committed.
     pub(crate) fn close(&self) {
         self.lock().closing = true;

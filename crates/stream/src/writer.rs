@@ -173,7 +173,7 @@ impl Writer {
     fn sync_if_due(&mut self) {
         let Durability::Interval(every) = self.durability else { return };
         if self.log.durable() == self.log.written() {
-            // The loss window starts with the first write after a sync.
+            // Nothing can be lost: the time within which to sync has not begun.
             self.synced = Instant::now();
         } else if self.synced.elapsed() >= every && self.shared.failure().is_none() {
             self.sync_now();
@@ -240,7 +240,7 @@ struct Closed(Arc<Shared>);
 
 impl Drop for Closed {
     fn drop(&mut self) {
-        self.0.queue.close();
+        self.0.queue.abandon();
         self.0.published.send_modify(|published| published.closed = true);
     }
 }

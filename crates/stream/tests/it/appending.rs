@@ -131,3 +131,15 @@ async fn nothing_is_appended_beyond_the_limit_of_admission() {
     assert!(stored > 0 && refused > 0, "{stored} stored, {refused} refused");
     assert_eq!(stream.state().durable, stored);
 }
+
+#[test]
+fn handles_and_readers_move_between_threads() {
+    fn check<T: Send + 'static>() {}
+    check::<onepixel_stream::Stream>();
+    check::<Reader>();
+    fn sends<F: Future + Send>(_: &F) {}
+    let dir = tempfile::tempdir().unwrap();
+    let (stream, _) = open(dir.path());
+    sends(&append(&stream, b"x"));
+    sends(&stream.reader(0).next(1, 1));
+}

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onepixel_stream::{Durability, Key, OpenError, Recovered, Settings, Stream};
+use onepixel_stream::{AppendError, Durability, Key, OpenError, Recovered, Settings, Stream};
 
 use crate::sim_disk::{Leaves, Rng, SimDisk};
 use crate::support::{Hand, join_all, payloads, read_all, records, settings};
 
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 300;
 const LIVES: u64 = 5;
 
 /// What the log must hold, and what it may hold beyond.
@@ -75,8 +75,16 @@ async fn live(
             let parts: Vec<_> = append.iter().map(|(key, payload)| (*key, &payload[..])).collect();
             stream.append(records(&parts))
         }));
-        for (append, outcome) in appends.iter().zip(outcomes.await) {
+        let refuses = !disk.is_dead() && rng.one_in(12);
+        disk.set_write_error(refuses.then_some(std::io::ErrorKind::StorageFull));
+        let outcomes = outcomes.await;
+        disk.set_write_error(None);
+        for (append, outcome) in appends.iter().zip(outcomes) {
             let append: Vec<_> = append.iter().map(|(_, payload)| payload.clone()).collect();
+            if outcome == Err(AppendError::DiskFull) {
+                // It was taken back.
+                continue;
+            }
             let safe = outcome.is_ok() && durability == Durability::Always;
             assert!(!safe || model.maybe.is_empty(), "acknowledged after a refused append");
             if safe {
@@ -150,7 +158,14 @@ async fn last_look(disk: &SimDisk, settings: &Settings, model: &mut Model, rng: 
     let again = disk.after_crash(Leaves::Nothing, rng);
     let (stream, recovered) = open(&again, settings).unwrap();
     assert_eq!(recovered.cut, None);
-    model.check(payloads(&read_all(&mut stream.reader(0)).await));
+    let found = read_all(&mut stream.reader(0)).await;
+    model.check(payloads(&found));
+    let keyed = found.iter().filter(|record| record.key.is_some()).collect::<Vec<_>>();
+    for some in keyed.chunks(100) {
+        let again: Vec<_> = some.iter().map(|record| (record.key, &b"again"[..])).collect();
+        let appended = stream.append(records(&again)).await.unwrap();
+        assert_eq!(appended.duplicates as usize, some.len(), "a key was forgotten");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onepixel_stream::{AppendError, Appended, Durability, Settings, Status, Stream};
+use onepixel_stream::{AppendError, Appended, Durability, Settings, Status, Stream, extent};
 
 use crate::sim_disk::{Leaves, Rng, SimDisk};
 use crate::support::{Hand, append, payloads, read_all, records, settings, until};
@@ -201,4 +201,30 @@ async fn an_interval_answers_before_it_syncs_and_shows_only_what_is_synced() {
     append(&stream, b"sixth").await.unwrap();
     let mut reader = stream.reader(5);
     assert_eq!(payloads(&reader.next(1, 1).await.unwrap()), [b"sixth"]);
+}
+
+#[tokio::test]
+async fn another_process_sees_no_more_than_recovery_would_keep() {
+    let (disk, hand, dir) = (SimDisk::new(), Hand::new(), Path::new("/log"));
+    let hour = Durability::Interval(Duration::from_secs(3600));
+    let stream = open(&disk, Settings { durability: hour, ..plain() }, &hand);
+    for n in 0..5u8 {
+        append(&stream, &[n; 10]).await.unwrap();
+    }
+    let seen = |disk: &SimDisk| extent(Arc::new(disk.clone()), dir).unwrap();
+    // While the machine runs, only what was synced: a writer may be at work.
+    assert_eq!(seen(&disk), 0..0);
+    assert_eq!(seen(&disk.after_crash(Leaves::All, &mut Rng::new(0))), 0..0);
+    // After it crashed, what is left on the disk.
+    for seed in 0..50 {
+        let crashed = disk.after_crash(Leaves::Prefix, &mut Rng::new(seed));
+        let end = seen(&crashed).end;
+        assert_eq!(open(&crashed, plain(), &hand).state().durable, end);
+        assert_eq!(seen(&crashed).end, end);
+    }
+    // Without the mark, too.
+    let crashed = disk.after_crash(Leaves::All, &mut Rng::new(0));
+    crashed.take_away(&dir.join("durable"));
+    assert_eq!(seen(&crashed), 0..5);
+    assert!(extent(Arc::new(SimDisk::new()), dir).unwrap().is_empty());
 }

@@ -3,9 +3,11 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test's helpers fail the test like the test itself")]
 
 mod appending;
+mod concurrent;
 mod corruption;
 mod crash;
 mod faults;
+mod golden;
 mod model;
 mod retention;
 mod sim_disk;
