@@ -259,3 +259,52 @@ pub fn extent(disk: Arc<dyn Disk>, dir: &Path) -> Result<Range<Offset>, OpenErro
     let tail = Tail::Folder(Folder::open(disk, dir.to_owned())?);
     Ok(tail.oldest()..tail.end())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Access;
+    use crate::{OsDisk, Records};
+
+    fn frame(base: Offset, payload: &[u8]) -> Vec<u8> {
+        let mut records = Records::new();
+        records.push(None, |buffer| buffer.extend_from_slice(payload)).unwrap();
+        let header = Header {
+            body_bytes: u32::try_from(records.bytes.len()).unwrap(),
+            records: 1,
+            body_crc: crc32c::crc32c(&records.bytes),
+            base,
+            committed_at_ms: 0,
+            durable: base,
+        };
+        [&header.encode()[..], &records.bytes[..]].concat()
+    }
+
+    #[tokio::test]
+    async fn bytes_that_were_read_before_they_were_durable_are_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = OsDisk.open(&segment::path(dir.path(), 0), Access::Create).unwrap();
+        let (first, taken_back, second) = (frame(0, b"first"), frame(1, b"taken back"), frame(1, b"second"));
+        let end = segment::HEADER_BYTES + first.len();
+        file.write_at(&[&segment::header(0, 0)[..], &first, &taken_back].concat(), 0).unwrap();
+
+        let published = watch::Sender::new(Published { oldest: 0, durable: 1, closed: false });
+        let mut reader = Reader::live(Arc::new(OsDisk), dir.path().to_owned(), published.subscribe(), 0);
+        assert_eq!(reader.next(10, 1000).await.unwrap()[0].payload, "first");
+
+        file.truncate(end as u64).unwrap();
+        file.write_at(&second, end as u64).unwrap();
+        published.send_modify(|published| published.durable = 2);
+        assert_eq!(reader.next(10, 1000).await.unwrap()[0].payload, "second");
+    }
+
+    #[tokio::test]
+    async fn a_frame_beyond_the_durable_end_is_not_handed_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = OsDisk.open(&segment::path(dir.path(), 0), Access::Create).unwrap();
+        file.write_at(&[&segment::header(0, 0)[..], &frame(0, b"first")].concat(), 0).unwrap();
+        let published = watch::Sender::new(Published { oldest: 0, durable: 0, closed: true });
+        let mut reader = Reader::live(Arc::new(OsDisk), dir.path().to_owned(), published.subscribe(), 0);
+        assert!(matches!(reader.next(10, 1000).await, Err(ReadError::Closed)));
+    }
+}

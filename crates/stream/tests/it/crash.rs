@@ -125,6 +125,9 @@ async fn lives(seed: u64) {
     let settings =
         Settings { durability, segment_bytes: 2000 + rng.below(9000), ..settings(Path::new("/log")) };
     for _ in 0..LIVES {
+        if rng.one_in(2) {
+            disk.writes_back(rng.below(u64::MAX));
+        }
         if !rng.one_in(4) {
             disk.dies_after(rng.below(120));
         }

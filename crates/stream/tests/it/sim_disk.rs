@@ -1,7 +1,8 @@
 //! A disk in memory that forgets what was not synced, fills up, and fails when told to.
 //!
 //! Every file has the bytes that a process sees and the bytes that would survive a crash of the machine; so has
-//! the folder's list of names. A crash makes a new disk of any mixture of the two.
+//! the folder's list of names. A crash makes a new disk of any mixture of the two. Like a kernel, it may write
+//! sectors before they are synced, and takes those for written whose sync failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Error, ErrorKind, Result};
@@ -73,12 +74,16 @@ struct State {
     sync_fails: bool,
     truncate_fails: bool,
     syncs: u64,
+    /// Writes some sectors after some changes.
+    writes_back: Option<Rng>,
 }
 
 #[derive(Default, Clone)]
 struct Bytes {
     seen: Vec<u8>,
     synced: Vec<u8>,
+    /// Sectors whose sync failed: the kernel takes them for written until they are written again.
+    lost: BTreeSet<usize>,
 }
 
 const SECTOR: usize = 512;
@@ -113,6 +118,11 @@ impl SimDisk {
         self.lock().truncate_fails = fails;
     }
 
+    /// Some sectors are written before anybody asks for it.
+    pub(crate) fn writes_back(&self, seed: u64) {
+        self.lock().writes_back = Some(Rng::new(seed));
+    }
+
     /// How many syncs of files there were.
     pub(crate) fn syncs(&self) -> u64 {
         self.lock().syncs
@@ -139,7 +149,7 @@ impl SimDisk {
     /// Puts a file there, synced.
     pub(crate) fn put(&self, path: &Path, bytes: Vec<u8>) {
         let mut state = self.lock();
-        state.files.push(Bytes { seen: bytes.clone(), synced: bytes });
+        state.files.push(Bytes { seen: bytes.clone(), synced: bytes, ..Bytes::default() });
         let file = state.files.len() - 1;
         state.names.insert(path.to_owned(), file);
         state.synced_names.insert(path.to_owned(), file);
@@ -170,7 +180,7 @@ impl SimDisk {
             };
             if let Some(file) = file {
                 let bytes = state.files[*file].survivors(leaves, rng);
-                next.files.push(Bytes { seen: bytes.clone(), synced: bytes });
+                next.files.push(Bytes { seen: bytes.clone(), synced: bytes, ..Bytes::default() });
                 next.names.insert(path.clone(), next.files.len() - 1);
             }
         }
@@ -195,6 +205,23 @@ impl Bytes {
             }
             Leaves::Prefix | Leaves::SomeSectors => self.some_sectors(rng),
         }
+    }
+
+    fn sync(&mut self) {
+        self.synced.resize(self.seen.len(), 0);
+        for (nth, (seen, synced)) in self.seen.chunks(SECTOR).zip(self.synced.chunks_mut(SECTOR)).enumerate()
+        {
+            if !self.lost.contains(&nth) {
+                synced.copy_from_slice(seen);
+            }
+        }
+    }
+
+    fn fail_to_sync(&mut self) {
+        let sectors =
+            self.seen.chunks(SECTOR).zip(self.synced.chunks(SECTOR).chain(std::iter::repeat(&[][..])));
+        self.lost
+            .extend(sectors.enumerate().filter(|(_, (seen, synced))| seen != synced).map(|(nth, _)| nth));
     }
 
     fn some_sectors(&self, rng: &mut Rng) -> Vec<u8> {
@@ -228,6 +255,14 @@ impl State {
                 Ok(true)
             }
             None => Ok(true),
+        }
+    }
+
+    fn write_back(&mut self, file: usize) {
+        if let Some(rng) = &mut self.writes_back
+            && rng.one_in(3)
+        {
+            self.files[file].synced = self.files[file].some_sectors(rng);
         }
     }
 
@@ -367,17 +402,20 @@ impl DiskFile for SimFile {
         let seen = &mut state.files[self.file].seen;
         seen.resize(seen.len().max(position + done), 0);
         seen[position..position + done].copy_from_slice(&bytes[..done]);
+        let sectors = position / SECTOR..(position + done).div_ceil(SECTOR);
+        state.files[self.file].lost.retain(|sector| !sectors.contains(sector));
+        state.write_back(self.file);
         error.map_or(Ok(()), |error| Err(Error::from(error)))
     }
 
     fn sync(&self) -> Result<()> {
         let mut state = self.disk.lock();
         if !state.step()? || state.sync_fails {
+            state.files[self.file].fail_to_sync();
             return Err(Error::other("the sync failed"));
         }
         state.syncs += 1;
-        let file = &mut state.files[self.file];
-        file.synced = file.seen.clone();
+        state.files[self.file].sync();
         Ok(())
     }
 
