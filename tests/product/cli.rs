@@ -38,10 +38,7 @@ fn every_command_explains_itself() {
     let commands = ["serve", "tail", "audit", "dead-letter", "config"];
     check(&launch, &["--help"], 0, &commands);
     for command in commands {
-        check(&launch, &[command, "--help"], 0, &["Usage: onepixel", "--data-dir", "--config"]);
-    }
-    for command in ["serve", "tail", "audit"] {
-        check(&launch, &[command, "--help"], 0, &["Examples", "onepixel "]);
+        check(&launch, &[command, "--help"], 0, &["Usage: onepixel", "--data-dir", "--config", "Examples"]);
     }
     for command in ["list", "show", "replay", "discard"] {
         check(&launch, &["dead-letter", command, "--help"], 0, &["Usage: onepixel dead-letter"]);

@@ -119,7 +119,7 @@ fn names_offsets_that_are_archived_twice() {
     let name = object.path.file_name().unwrap().to_str().unwrap();
     let (timestamp, rest) = name.split_once('Z').unwrap();
     let other =
-        format!("{}{}Z{rest}", &timestamp[..16], if timestamp.ends_with("000") { "001" } else { "000" });
+        format!("{}{}Z{rest}", &timestamp[..15], if timestamp.ends_with("000") { "001" } else { "000" });
     std::fs::copy(&object.path, object.path.with_file_name(other)).unwrap();
     assert_eq!(findings(&launch)["doubled"], json!([[object.first, object.last]]));
     check(&launch, &["audit"], 1, &["DOUBLED"]);

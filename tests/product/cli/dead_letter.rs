@@ -79,5 +79,5 @@ fn without_dead_letters_there_is_nothing_to_list() {
     let launch = Launch::new(home.path().join("data"));
     check(&launch, &["dead-letter", "list"], 0, &["No dead letters"]);
     check(&launch, &["dead-letter", "show", "live", "1"], 1, &["no dead letter"]);
-    check(&launch, &["dead-letter", "replay", "live"], 2, &["offset"]);
+    check(&launch, &["dead-letter", "replay", "live"], 2, &["OFFSETS"]);
 }
