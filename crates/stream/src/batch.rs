@@ -32,8 +32,8 @@ impl Records {
         let start = record::begin(&mut self.bytes, key.as_ref());
         let payload = self.bytes.len();
         write(&mut self.bytes);
-        debug_assert!(self.bytes.len() >= payload, "a payload that takes bytes away");
-        let payload_bytes = self.bytes.len().saturating_sub(payload);
+        assert!(self.bytes.len() >= payload, "a payload's writer took away what was there before");
+        let payload_bytes = self.bytes.len() - payload;
         if let Err(error) =
             limit(payload_bytes, RECORD_BYTES_MAX).and(limit(self.bytes.len(), APPEND_BYTES_MAX))
         {

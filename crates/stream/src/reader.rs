@@ -59,7 +59,8 @@ impl Reader {
     }
 
     /// Reads a folder whose writer may be another process, or none. Takes no lock and never writes; follows the
-    /// `durable` file by polling, so it never ends with [`ReadError::Closed`].
+    /// `durable` file by polling (ten times a second, with tokio's timer), so it never ends with
+    /// [`ReadError::Closed`].
     ///
     /// # Errors
     /// When the folder cannot be read, or how far its log reaches cannot be told because it is damaged.

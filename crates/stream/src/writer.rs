@@ -78,6 +78,10 @@ impl Writer {
     }
 
     fn patience(&self) -> Duration {
+        if self.shared.failure().is_some() {
+            // Nothing is left to do but to refuse.
+            return UPKEEP_EVERY;
+        }
         let upkeep = UPKEEP_EVERY.saturating_sub(self.kept_up.elapsed());
         match self.durability {
             Durability::Interval(every) if self.log.durable() < self.log.written() => {
