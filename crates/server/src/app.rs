@@ -51,7 +51,13 @@ const FORGET_PAUSE: Duration = Duration::from_millis(200);
 
 impl App {
     /// Opens everything in `data_dir` and starts the consumers. `own_listener`: the dashboard has one of its own.
-    pub(crate) fn open(settings: &Settings, data_dir: &DataDir, own_listener: bool) -> anyhow::Result<Self> {
+    /// `connections_max`: what the system's limit on open files leaves for connections.
+    pub(crate) fn open(
+        settings: &Settings,
+        data_dir: &DataDir,
+        own_listener: bool,
+        connections_max: usize,
+    ) -> anyhow::Result<Self> {
         let clock = clock::system();
         let stream = open_stream(settings, data_dir, &clock)?;
         let (running, store) = start_consumers(settings, data_dir, &stream, &clock)?;
@@ -78,7 +84,9 @@ impl App {
             if own_listener { (admin, Some(pages)) } else { (admin.merge(pages), None) };
         let ingest = open_ingest(settings, data_dir, &clock)?;
         let fallback = Fallback::new(fallback);
-        let gateway = Gateway::new(settings.gateway(), ingest, stream, clock, gateway_metrics, fallback)?;
+        let mut edge = settings.gateway();
+        edge.limits.connections_max = edge.limits.connections_max.min(connections_max);
+        let gateway = Gateway::new(edge, ingest, stream, clock, gateway_metrics, fallback)?;
         Ok(Self { parts, gateway: Arc::new(gateway), own_dashboard, running, elsewhere, retention })
     }
 

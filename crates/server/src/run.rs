@@ -16,16 +16,18 @@ use crate::data_dir::DataDir;
 const STOP_WITHIN: Duration = Duration::from_secs(25);
 /// Of that, for requests that are being answered.
 const REQUESTS_WITHIN: Duration = Duration::from_secs(10);
+/// Open files that connections never take: segments, the live view, the archive, the dashboard's own connections.
+const FILES_KEPT_BACK: usize = 512;
 
 /// Serves until SIGTERM or SIGINT, then stops in order: no more connections, answers out, log closed, batches
 /// finished. What a sink cannot take in time stays in the stream for the next start.
 pub(crate) fn serve(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<()> {
-    raise_file_limit();
+    let connections_max = raise_file_limit().saturating_sub(FILES_KEPT_BACK).max(1);
     let gateway = bind(settings.gateway.listen, "gateway.listen")?;
     let dashboard =
         settings.dashboard_listen()?.map(|address| bind(address, "dashboard.listen")).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let app = App::open(settings, data_dir, dashboard.is_some())?;
+    let app = App::open(settings, data_dir, dashboard.is_some(), connections_max)?;
     banner(
         settings,
         data_dir,
@@ -63,14 +65,20 @@ fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Each connection is a file: take as many as the system grants.
-fn raise_file_limit() {
+/// Each connection is an open file: takes as many as the system grants, and says how many that is.
+fn raise_file_limit() -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
+    let granted = limit.current;
     limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%error, "the limit of open files stays low");
-    }
+    let files = match setrlimit(Resource::Nofile, limit) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files stays low");
+            granted
+        }
+    };
+    files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }
 
 /// What a newcomer needs: where to look, what to paste, where it is kept. Flushed, since scripts wait for it.
