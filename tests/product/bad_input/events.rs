@@ -132,7 +132,8 @@ fn size_and_depth_have_limits() {
 fn a_gzip_bomb_is_refused_without_being_kept() {
     let mut target = Target::start();
     // A quarter of a gigabyte of zeros in one member.
-    let bomb = Command::new("sh").args(["-c", "head -c 268435456 /dev/zero | gzip -9"]).output().unwrap().stdout;
+    let bomb =
+        Command::new("sh").args(["-c", "head -c 268435456 /dev/zero | gzip -9"]).output().unwrap().stdout;
     assert!(bomb.len() > 1000, "head or gzip failed");
     let bomb = &bomb[..bomb.len().min(1 << 20)];
     for _ in 0..5 {

@@ -7,41 +7,51 @@ use onepixel_event::{Class, Device, Event, EventId, ReferrerGroup, Source, Time}
 
 use crate::harness::Random;
 
-const MINUTES: i64 = 24 * 60 - 20;
+const MINUTES: i64 = 24 * 60 - 1;
 const MINUTE_MS: i64 = 60_000;
 
-type From = (&'static str, Option<ReferrerGroup>);
-const FROM: [From; 9] = [
-    ("", Some(ReferrerGroup::Direct)),
-    ("", Some(ReferrerGroup::Direct)),
-    ("www.google.com", Some(ReferrerGroup::Search)),
-    ("www.google.com", Some(ReferrerGroup::Search)),
-    ("duckduckgo.com", Some(ReferrerGroup::Search)),
-    ("news.ycombinator.com", Some(ReferrerGroup::Social)),
-    ("github.com", Some(ReferrerGroup::Code)),
-    ("chatgpt.com", Some(ReferrerGroup::Ai)),
-    ("blog.example.net", Some(ReferrerGroup::Other)),
+/// Each with how often it comes up.
+type Weighed<T> = [(u64, T)];
+
+const FROM: &Weighed<(&str, ReferrerGroup)> = &[
+    (34, ("", ReferrerGroup::Direct)),
+    (30, ("www.google.com", ReferrerGroup::Search)),
+    (12, ("news.ycombinator.com", ReferrerGroup::Social)),
+    (9, ("duckduckgo.com", ReferrerGroup::Search)),
+    (7, ("github.com", ReferrerGroup::Code)),
+    (5, ("chatgpt.com", ReferrerGroup::Ai)),
+    (3, ("blog.example.net", ReferrerGroup::Other)),
 ];
-const PAGES: [(&str, &str, &str); 8] = [
-    ("docs", "docs.example.org", "/"),
-    ("docs", "docs.example.org", "/start"),
-    ("docs", "docs.example.org", "/start"),
-    ("docs", "docs.example.org", "/settings"),
-    ("docs", "docs.example.org", "/faq"),
-    ("shop", "www.example.org", "/"),
-    ("shop", "www.example.org", "/prices"),
-    ("shop", "www.example.org", "/checkout"),
+const PAGES: &Weighed<(&str, &str, &str)> = &[
+    (28, ("docs", "docs.example.org", "/start")),
+    (20, ("shop", "www.example.org", "/")),
+    (16, ("docs", "docs.example.org", "/")),
+    (13, ("shop", "www.example.org", "/prices")),
+    (11, ("docs", "docs.example.org", "/settings")),
+    (7, ("docs", "docs.example.org", "/faq")),
+    (5, ("shop", "www.example.org", "/checkout")),
 ];
-const READERS: [(&str, &str, Device); 7] = [
-    ("Chrome", "Windows", Device::Desktop),
-    ("Chrome", "Windows", Device::Desktop),
-    ("Firefox", "Linux", Device::Desktop),
-    ("Safari", "Mac OS X", Device::Desktop),
-    ("Mobile Safari", "iOS", Device::Mobile),
-    ("Chrome Mobile", "Android", Device::Mobile),
-    ("Edge", "Windows", Device::Desktop),
+const READERS: &Weighed<(&str, &str, Device)> = &[
+    (36, ("Chrome", "Windows", Device::Desktop)),
+    (19, ("Mobile Safari", "iOS", Device::Mobile)),
+    (15, ("Chrome Mobile", "Android", Device::Mobile)),
+    (12, ("Firefox", "Linux", Device::Desktop)),
+    (10, ("Safari", "Mac OS X", Device::Desktop)),
+    (6, ("Edge", "Windows", Device::Desktop)),
+    (2, ("Mobile Safari", "iOS", Device::Tablet)),
 ];
-const CAMPAIGNS: [&str; 3] = ["spring", "newsletter-41", "partners"];
+const CAMPAIGNS: &Weighed<&str> = &[(6, "spring"), (3, "newsletter-41"), (1, "partners")];
+
+fn choose<T: Copy>(from: &Weighed<T>, random: &mut Random) -> T {
+    let mut left = random.within(0..from.iter().map(|(weight, _)| weight).sum());
+    for (weight, one) in from {
+        if left < *weight {
+            return *one;
+        }
+        left -= weight;
+    }
+    from[0].1
+}
 
 /// The lines of the day that ends now.
 pub(super) fn day() -> Vec<Vec<u8>> {
@@ -49,9 +59,9 @@ pub(super) fn day() -> Vec<Vec<u8>> {
     let mut random = Random::new(20);
     let mut times: Vec<i64> = (0..MINUTES)
         .flat_map(|minute| {
-            // Twice a wave: an afternoon and a smaller evening.
+            // The night is a third of the way back; a small second wave is the evening.
             let day = minute as f64 / 1440.0 * std::f64::consts::TAU;
-            let rate = 3.2 - 2.2 * (day + 0.9).cos() + 0.9 * (2.0 * day).sin();
+            let rate = 3.6 + 2.3 * (day - 0.4).cos() + 0.7 * (2.0 * day + 1.0).sin();
             let count = (rate * (0.5 + random.within(0..100) as f64 / 100.0)).round() as u64;
             (0..count)
                 .map(|_| now - (MINUTES - minute) * MINUTE_MS + random.within(0..60_000) as i64)
@@ -70,7 +80,7 @@ pub(super) fn grouped(number: usize) -> String {
 
 fn line(at: Time, random: &mut Random) -> Vec<u8> {
     let id = EventId::parse(&random.uuid().to_string()).unwrap();
-    let (site, host, path) = *random.choose(&PAGES);
+    let (site, host, path) = choose(PAGES, random);
     let signup = random.one_in(25);
     let name = if signup { "signup" } else { "pageview" };
     let source = if signup { Source::Api } else { Source::Pixel };
@@ -78,14 +88,14 @@ fn line(at: Time, random: &mut Random) -> Vec<u8> {
     event.page_url = Some(format!("https://{host}{path}").into());
     event.page_host = Some(host.into());
     event.page_path = Some(path.into());
-    let (referrer, group) = *random.choose(&FROM);
+    let (referrer, group) = choose(FROM, random);
     event.referrer_host = (!referrer.is_empty()).then_some(Cow::Borrowed(referrer));
-    event.referrer_group = group;
+    event.referrer_group = Some(group);
     if random.one_in(9) {
         event.utm_source = Some("mail".into());
-        event.utm_campaign = Some((*random.choose(&CAMPAIGNS)).into());
+        event.utm_campaign = Some(choose(CAMPAIGNS, random).into());
     }
-    let (browser, os, device) = *random.choose(&READERS);
+    let (browser, os, device) = choose(READERS, random);
     if random.one_in(8) {
         event.class = Class::Bot;
         event.browser = Some("Googlebot".into());

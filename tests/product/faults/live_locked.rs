@@ -54,7 +54,8 @@ fn dead_lettered(server: &Server) -> u64 {
 fn with_limited_retries_events_become_dead_letters_that_can_be_replayed() {
     let _turn = shared();
     let home = folder();
-    let launch = Launch::new(home.path().join("data")).set("live.batch_window", "50ms").set("live.max_retries", "1");
+    let launch =
+        Launch::new(home.path().join("data")).set("live.batch_window", "50ms").set("live.max_retries", "1");
     let server = launch.start();
     server.hits("before", 20);
     server.caught_up("live", CATCH_UP);
