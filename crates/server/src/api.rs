@@ -7,7 +7,8 @@ mod feed;
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts as RequestParts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -15,6 +16,7 @@ use axum::{Json, Router};
 use onepixel_event::Class;
 use onepixel_live::{ClassSet, Dimension, LiveStore, Page, QueryError, TopOrder};
 use onepixel_stream::{Status, Stream};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -130,6 +132,20 @@ fn class(word: &str) -> Result<Class, Problem> {
         .ok_or_else(|| Problem(StatusCode::BAD_REQUEST, format!("class: {word:?} is not one of {}", names())))
 }
 
+/// A query string taken apart; one that is wrong is answered with what is wrong.
+struct Asked<T>(T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(request: &mut RequestParts, _state: &S) -> Result<Self, Problem> {
+        match Query::try_from_uri(&request.uri) {
+            Ok(Query(asked)) => Ok(Self(asked)),
+            Err(error) => Err(Problem(StatusCode::BAD_REQUEST, error.body_text())),
+        }
+    }
+}
+
 /// An error as an answer.
 struct Problem(StatusCode, String);
 
@@ -177,7 +193,7 @@ async fn sites(State(api): State<Arc<Api>>) -> Answer<Vec<onepixel_live::Ranked>
 
 async fn overview(
     State(api): State<Arc<Api>>,
-    Query(scope): Query<Scope>,
+    Asked(scope): Asked<Scope>,
 ) -> Answer<onepixel_live::Overview> {
     let query = scope.query()?;
     api.ask(move |store| store.overview(&query)).await
@@ -185,8 +201,8 @@ async fn overview(
 
 async fn series(
     State(api): State<Arc<Api>>,
-    Query(scope): Query<Scope>,
-    Query(grid): Query<SeriesScope>,
+    Asked(scope): Asked<Scope>,
+    Asked(grid): Asked<SeriesScope>,
 ) -> Answer<onepixel_live::Series> {
     let query = scope.query()?;
     api.ask(move |store| store.series(&query, grid.bucket, grid.zone)).await
@@ -194,8 +210,8 @@ async fn series(
 
 async fn top(
     State(api): State<Arc<Api>>,
-    Query(scope): Query<Scope>,
-    Query(by): Query<TopScope>,
+    Asked(scope): Asked<Scope>,
+    Asked(by): Asked<TopScope>,
 ) -> Answer<onepixel_live::Top> {
     let query = scope.query()?;
     let order = match by.order {
@@ -207,8 +223,8 @@ async fn top(
 
 async fn recent(
     State(api): State<Arc<Api>>,
-    Query(scope): Query<Scope>,
-    Query(page): Query<PageScope>,
+    Asked(scope): Asked<Scope>,
+    Asked(page): Asked<PageScope>,
 ) -> Answer<Vec<onepixel_live::RecentEvent>> {
     let query = scope.query()?;
     let page = Page { limit: page.limit, before: page.before, after: page.after };
@@ -226,6 +242,8 @@ struct PipelineState {
     oldest: u64,
     stored_bytes: u64,
     free_bytes: u64,
+    /// Where the pixel answers: what a snippet needs.
+    pixel_path: String,
     consumers: Vec<ConsumerState>,
 }
 
@@ -264,6 +282,7 @@ async fn pipeline(State(api): State<Arc<Api>>) -> Json<PipelineState> {
         oldest: state.oldest,
         stored_bytes: state.stored_bytes,
         free_bytes: state.free_bytes,
+        pixel_path: api.parts.pixel_path.clone(),
         consumers: consumers.collect(),
     })
 }

@@ -28,6 +28,7 @@ pub(crate) struct Parts {
     pub(crate) stream: Stream,
     pub(crate) progress: Vec<(&'static str, Arc<Progress>)>,
     pub(crate) metrics: Metrics,
+    pub(crate) pixel_path: String,
     pub(crate) stop: CancellationToken,
 }
 
@@ -70,6 +71,7 @@ impl App {
             stream: stream.clone(),
             progress: running.iter().map(|one| (one.name, one.progress.clone())).collect(),
             metrics: Metrics::new(|registry| gateway_metrics.register(registry)),
+            pixel_path: settings.gateway.pixel_path.clone(),
             stop: CancellationToken::new(),
         });
         let retention = settings.live.enabled.then(|| {

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Api;
+use super::{Api, Asked, Problem};
 
 /// Open feeds at most: each holds a connection and reads the stream.
 pub(crate) const CLIENTS_MAX: usize = 256;
@@ -47,12 +47,12 @@ struct Feed {
 /// Answers with an endless stream of `hit` and `skipped` events, or 503 when too many are open.
 pub(crate) async fn follow(
     State(api): State<Arc<Api>>,
-    Query(query): Query<From>,
+    Asked(query): Asked<From>,
     headers: HeaderMap,
 ) -> Response {
     let Ok(permit) = Semaphore::try_acquire_owned(api.feeds.clone()) else {
         let message = format!("{CLIENTS_MAX} live feeds are open; close one and try again");
-        return (StatusCode::SERVICE_UNAVAILABLE, message).into_response();
+        return Problem(StatusCode::SERVICE_UNAVAILABLE, message).into_response();
     };
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<Offset>().ok());
     let end = api.stream.state().durable;

@@ -1,18 +1,20 @@
 // The first dashboard: totals, a chart, top lists and a live feed pushed by Server-Sent Events.
 // Everything a stranger controls is written with textContent, never as markup.
 
-const FEED_ROWS = 50;
+const FEED_ROWS = 25;
 const REFRESH_MS = 5000;
+// Each card: the dimension, its title, and what it counts and is ranked by.
 const CARDS = [
-  ["page", "Top pages"],
-  ["referrer_host", "Top referrers"],
-  ["referrer_group", "Where visits come from"],
-  ["browser", "Browsers"],
-  ["os", "Operating systems"],
-  ["device", "Devices"],
-  ["campaign", "Campaigns"],
-  ["event", "Events"],
-  ["class", "Who visits"],
+  ["page", "Top pages", "views"],
+  ["referrer_host", "Top referrers", "views"],
+  ["referrer_group", "Where visits come from", "views"],
+  ["browser", "Browsers", "views"],
+  ["os", "Operating systems", "views"],
+  ["device", "Devices", "views"],
+  ["country", "Countries", "views"],
+  ["utm_campaign", "Campaigns", "views"],
+  ["event", "Events", "events"],
+  ["class", "Who visits", "events"],
 ];
 
 const $ = (id) => document.getElementById(id);
@@ -47,7 +49,7 @@ function bucketSeconds() {
 async function refresh() {
   try {
     const bucket = bucketSeconds();
-    const lists = CARDS.map(([dimension]) => get("top", query({ dimension, limit: 8 })));
+    const lists = CARDS.map(([dimension, , order]) => get("top", query({ dimension, order, limit: 8 })));
     const [overview, series, sites, pipeline, ...tops] = await Promise.all([
       get("overview", query()), get("series", query({ bucket, zone: -60 * new Date().getTimezoneOffset() })), get("sites"), get("pipeline"), ...lists,
     ]);
@@ -55,7 +57,7 @@ async function refresh() {
     showChart(series);
     showSites(sites);
     showPipeline(pipeline);
-    CARDS.forEach(([dimension, title], i) => showTop(dimension, title, tops[i].rows));
+    CARDS.forEach(([dimension, title, order], i) => showTop(dimension, title, order, tops[i].rows));
     $("problem").hidden = true;
   } catch (error) {
     $("problem").textContent = `The numbers could not be read: ${error.message}. Trying again.`;
@@ -107,19 +109,20 @@ function showChart(series) {
   $("chart-note").textContent = `One bar is ${bucket < 3600 ? `${bucket / 60} min` : `${bucket / 3600} h`}; the last one is still filling.`;
 }
 
-function showTop(dimension, title, rows) {
+function showTop(dimension, title, order, ranked) {
   let card = document.querySelector(`[data-dimension="${dimension}"]`);
   if (!card) {
     card = element("article", undefined, { "data-dimension": dimension });
     $("cards").append(card);
   }
+  const rows = ranked.filter((row) => row[order] > 0);
   const list = element("ol");
-  const most = Math.max(1, ...rows.map((row) => row.events));
+  const most = Math.max(1, ...rows.map((row) => row[order]));
   for (const row of rows) {
     const item = element("li");
-    const share = Math.round((100 * row.events) / most);
+    const share = Math.round((100 * row[order]) / most);
     item.style.background = `linear-gradient(to right, color-mix(in srgb, var(--bar) 22%, transparent) ${share}%, transparent 0)`;
-    item.append(element("span", row.value, { title: row.value }), element("b", number.format(row.events)));
+    item.append(element("span", row.value, { title: row.value }), element("b", number.format(row[order])));
     list.append(item);
   }
   card.hidden = rows.length === 0;
@@ -134,6 +137,7 @@ function showSites(sites) {
 }
 
 function showPipeline(pipeline) {
+  $("snippet").textContent = `<img src="${location.origin}${pipeline.pixel_path}?site=my-site" alt="" width="1" height="1">`;
   const parts = pipeline.consumers.map((one) =>
     `${one.name}: ${number.format(one.committed)} done, ${number.format(one.lag)} to go` + (one.error ? ` (${one.error})` : ""));
   $("pipeline").textContent = `${number.format(pipeline.durable)} events are durable. ${parts.join(". ")}.`;
@@ -186,7 +190,6 @@ function follow() {
   });
 }
 
-$("snippet").textContent = `<img src="${location.origin}/p.gif?site=my-site" alt="" width="1" height="1">`;
 for (const id of ["site", "range", "machines"]) {
   $(id).addEventListener("change", () => { refresh(); fillFeed(); });
 }
