@@ -16,6 +16,14 @@ use crate::{Archive, OpenArchiveError, folder, limits};
 type Variables = Vec<(String, String)>;
 
 impl Archive {
+    /// Says whether [`Archive::open`] would understand `url`, without opening or creating anything.
+    ///
+    /// # Errors
+    /// [`OpenArchiveError`] when it would not.
+    pub fn check_url(url: &str) -> Result<(), OpenArchiveError> {
+        Place::parse(url).map(|_| ())
+    }
+
     /// Opens the archive at `url`, with what the process's environment says about credentials and endpoints.
     ///
     /// | `url` | archive | variables |

@@ -155,7 +155,7 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(Failure::CheckFailed) => ExitCode::from(1),
             Err(Failure::Error(error)) if closed_pipe(&error) => ExitCode::SUCCESS,
-            Err(Failure::Error(error)) => complain(&format!("{error:#}"), 1),
+            Err(Failure::Error(error)) => complain(&with_causes(&error), 1),
             Err(Failure::Config(error)) => complain(&error.to_string(), 2),
         }
     }
@@ -183,6 +183,18 @@ fn setting(text: &str) -> Result<(String, String), String> {
 /// `--archive URL` as the setting it stands for.
 fn archive_flag(url: &Option<String>) -> Option<(String, String)> {
     url.clone().map(|url| ("archive.url".to_owned(), url))
+}
+
+/// The error and its causes, each said once: many of our errors quote their cause.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 /// A reader such as `head` that has seen enough is not an error.

@@ -145,6 +145,7 @@ mod tests {
             ("gateway.pixel_path", "/e"),
             ("gateway.trusted_proxies", "everyone"),
             ("dashboard.listen", "here"),
+            ("archive.url", "ftp://host/folder"),
         ] {
             let error = flags(&[(key, value)]).expect_err(key);
             let last = key.rsplit('.').next().unwrap();

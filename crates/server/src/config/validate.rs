@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use onepixel_archive::Archive;
+
 use super::{ConfigError, Settings, Span};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -50,6 +52,8 @@ impl Settings {
             check(key, retries, retries >= -1, || "give -1 (for ever), 0 or more".into())?;
         }
         self.dashboard_listen()?;
+        Archive::check_url(&self.archive.url)
+            .map_err(|error| ConfigError::Value(format!("archive.url: {error}")))?;
         self.gateway().check().map_err(|error| ConfigError::Value(error.to_string()))
     }
 
