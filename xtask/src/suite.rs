@@ -35,7 +35,8 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
         suite.step("House rules (fix: see each finding)", |suite| tidy::run(suite.workspace));
         suite.step("Formatting (fix: cargo fmt --all)", |suite| suite.cargo(&["fmt", "--all", "--check"]));
         suite.step("Lints (fix: see each warning)", |suite| {
-            suite.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+            let scope = ["clippy", "--workspace", "--all-targets", "--keep-going", "--locked"];
+            suite.cargo(&[&scope[..], &["--", "-D", "warnings"]].concat())
         });
         suite.step("Documentation of the code (fix: see each broken link)", Suite::documentation);
         suite.step("Release build", |suite| {
