@@ -3,7 +3,6 @@
 //! The line is written field by field into the caller's buffer: no intermediate tree, no allocation of its own.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use serde::{Deserialize, Deserializer};
 
@@ -74,11 +73,7 @@ fn name(out: &mut Vec<u8>, name: &str) {
 
 fn time(out: &mut Vec<u8>, field: &str, value: Option<Time>) {
     if let Some(value) = value {
-        // Twenty-four characters that need no escape; formatting into a vector of bytes cannot fail.
-        let mut text = String::with_capacity(24);
-        if write!(text, "{value}").is_ok() {
-            word(out, field, Some(&text));
-        }
+        word(out, field, Some(value.encode(&mut [0; 24])));
     }
 }
 
@@ -94,7 +89,7 @@ fn word(out: &mut Vec<u8>, field: &str, value: Option<&str>) {
 fn text_field(out: &mut Vec<u8>, field: &str, value: Option<&Cow<'_, str>>) {
     if let Some(value) = value {
         name(out, field);
-        string(out, value);
+        quote(out, value);
     }
 }
 
@@ -105,18 +100,44 @@ fn list(out: &mut Vec<u8>, field: &str, values: &[Cow<'_, str>]) {
     name(out, field);
     for (i, value) in values.iter().enumerate() {
         out.push(if i == 0 { b'[' } else { b',' });
-        string(out, value);
+        quote(out, value);
     }
     out.push(b']');
 }
 
-/// Appends `value` as a JSON string with its quotes.
-pub(crate) fn string(out: &mut Vec<u8>, value: &str) {
-    let before = out.len();
-    if serde_json::to_writer(&mut *out, value).is_err() {
-        // Writing a string into memory has no way to fail; if it ever had, the line would still be JSON.
-        out.truncate(before);
-        out.extend_from_slice(b"\"\"");
+/// Appends `value` as a JSON string with its quotes: for those who write [`Props`](crate::Props) the way events are
+/// written.
+pub fn quote(out: &mut Vec<u8>, value: &str) {
+    // Looking at every byte without stopping is what the compiler turns into wide instructions.
+    let has_escape = value.bytes().fold(false, |found, byte| found | is_escaped(byte));
+    out.push(b'"');
+    if has_escape {
+        escape(out, value.as_bytes());
+    } else {
+        out.extend_from_slice(value.as_bytes());
+    }
+    out.push(b'"');
+}
+
+fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// The escapes of RFC 8259: the short form where there is one.
+fn escape(out: &mut Vec<u8>, value: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    for byte in value {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..0x20 => {
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            }
+            _ => out.push(*byte),
+        }
     }
 }
 

@@ -5,8 +5,6 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::codec::string;
-
 /// A JSON object as compact text on one line. Never parsed into a tree on its way through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Props<'a>(Cow<'a, str>);
@@ -22,27 +20,6 @@ impl<'a> Props<'a> {
     /// Bytes that are not UTF-8 cannot be such an object and come out as the empty one.
     pub fn from_object(json: Vec<u8>) -> Self {
         Self(String::from_utf8(json).map_or(Cow::Borrowed("{}"), Cow::Owned))
-    }
-
-    /// Adds a text value at the end. The caller keeps keys unique and within the limits.
-    pub fn push_text(&mut self, key: &str, value: &str) {
-        self.push(key, |out| string(out, value));
-    }
-
-    /// Adds a value at the end; `value` must append exactly one JSON value on one line.
-    /// The caller keeps keys unique and within the limits.
-    pub fn push(&mut self, key: &str, value: impl FnOnce(&mut Vec<u8>)) {
-        let mut text = std::mem::take(&mut self.0).into_owned().into_bytes();
-        text.pop();
-        if text.len() > 1 {
-            text.push(b',');
-        }
-        string(&mut text, key);
-        text.push(b':');
-        value(&mut text);
-        text.push(b'}');
-        // What was appended is JSON, so it is UTF-8; a broken writer costs this object, not the process.
-        self.0 = String::from_utf8(text).map_or(Cow::Borrowed("{}"), Cow::Owned);
     }
 
     /// The JSON text of the object.

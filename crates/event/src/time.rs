@@ -46,6 +46,21 @@ impl Time {
         if (MS_MIN..=MS_MAX).contains(&ms) { Ok(Self(ms)) } else { Err(InvalidTime) }
     }
 
+    /// Writes the 24 characters of RFC 3339 in UTC, without allocating.
+    pub fn encode(self, buffer: &mut [u8; 24]) -> &str {
+        let (year, month, day, hour, minute, second, ms) = self.civil();
+        buffer.copy_from_slice(b"0000-00-00T00:00:00.000Z");
+        digits(&mut buffer[0..4], year);
+        digits(&mut buffer[5..7], month);
+        digits(&mut buffer[8..10], day);
+        digits(&mut buffer[11..13], hour);
+        digits(&mut buffer[14..16], minute);
+        digits(&mut buffer[17..19], second);
+        digits(&mut buffer[20..23], ms);
+        // Digits and signs only, so always text.
+        std::str::from_utf8(buffer).unwrap_or_default()
+    }
+
     /// Year, month, day, hour, minute, second and millisecond in UTC.
     pub fn civil(self) -> (i16, i8, i8, i8, i8, i8, i16) {
         let at = TimeZone::UTC.to_datetime(Timestamp::from_millisecond(self.0).unwrap_or_default());
@@ -55,8 +70,16 @@ impl Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day, hour, minute, second, ms) = self.civil();
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+        f.write_str(self.encode(&mut [0; 24]))
+    }
+}
+
+/// Writes a number that is not negative over `field`, with leading zeros.
+fn digits(field: &mut [u8], number: impl Into<i64>) {
+    let mut rest = number.into().unsigned_abs();
+    for digit in field.iter_mut().rev() {
+        *digit = b"0123456789"[(rest % 10) as usize];
+        rest /= 10;
     }
 }
 
@@ -87,6 +110,7 @@ mod tests {
         check("2026-02-10T23:04:05.1239+02:00", Some("2026-02-10T21:04:05.123Z"));
         check("0000-01-01T00:00:00Z", Some("0000-01-01T00:00:00.000Z"));
         check("9999-12-30T21:00:00.999Z", Some("9999-12-30T21:00:00.999Z"));
+        check("9999-12-31T00:00:00Z", None);
         check("-000001-12-31T23:59:59Z", None);
         check("2026-02-30T00:00:00Z", None);
         check("yesterday", None);

@@ -55,9 +55,15 @@ pub(super) struct Text<'a> {
 impl<'a> Text<'a> {
     /// Reads the bytes of a body.
     pub(super) fn of(body: &'a [u8]) -> Self {
-        let bad_at = std::str::from_utf8(body).err().map(|error| error.valid_up_to());
-        let text = String::from_utf8_lossy(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body));
-        Self { text, bad_at }
+        match std::str::from_utf8(body) {
+            Ok(text) => {
+                Self { text: Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text)), bad_at: None }
+            }
+            Err(error) => {
+                let text = String::from_utf8_lossy(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body));
+                Self { text, bad_at: Some(error.valid_up_to()) }
+            }
+        }
     }
 
     /// Refuses an item that holds bytes which are not UTF-8; the reason says where they start.

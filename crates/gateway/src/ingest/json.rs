@@ -61,31 +61,6 @@ pub(super) fn unquote<'a>(string: &'a str, flags: &mut Flags) -> Cow<'a, str> {
     Cow::Owned(text)
 }
 
-/// Appends `text` as a JSON string with its quotes.
-pub(super) fn quote(out: &mut Vec<u8>, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.push(b'"');
-    let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
-        let (plain, special) = rest.split_at(at);
-        out.extend_from_slice(plain);
-        match special[0] {
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', byte]),
-            byte => {
-                let hex = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-                out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&hex);
-            }
-        }
-        rest = &special[1..];
-    }
-    out.extend_from_slice(rest);
-    out.push(b'"');
-}
-
 /// The length of the value that `text` starts with; 0 where an array or object ends.
 fn value_len(text: &str) -> usize {
     let bytes = text.as_bytes();
@@ -213,7 +188,7 @@ mod tests {
         #[test]
         fn a_quoted_text_reads_back(text in any::<String>()) {
             let mut quoted = Vec::new();
-            quote(&mut quoted, &text);
+            onepixel_event::quote(&mut quoted, &text);
             let quoted = String::from_utf8(quoted).unwrap();
             let mut flags = Flags::default();
             prop_assert_eq!(&unquote(&quoted, &mut flags), &text);

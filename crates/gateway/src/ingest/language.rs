@@ -10,21 +10,32 @@ pub(super) fn first(header: &[u8]) -> Option<String> {
     if tag.len() > limits::LANGUAGE_BYTES_MAX || !tag.split('-').all(is_subtag) {
         return None;
     }
-    let subtags = tag.split('-').enumerate().map(|(i, subtag)| spelled(subtag, i == 0));
-    Some(subtags.collect::<Vec<_>>().join("-"))
-        .filter(|tag| tag.starts_with(|c: char| c.is_ascii_alphabetic()))
+    let mut spelled = String::with_capacity(tag.len());
+    for subtag in tag.split('-') {
+        spell(&mut spelled, subtag);
+    }
+    Some(spelled).filter(|tag| tag.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 fn is_subtag(subtag: &str) -> bool {
     (1..=8).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-fn spelled(subtag: &str, is_first: bool) -> String {
-    match subtag.len() {
-        2 if !is_first => subtag.to_ascii_uppercase(),
-        4 if !is_first => subtag[..1].to_ascii_uppercase() + &subtag[1..].to_ascii_lowercase(),
-        _ => subtag.to_ascii_lowercase(),
+/// Regions of two letters in upper case, scripts of four in title case, everything else in lower case.
+fn spell(tag: &mut String, subtag: &str) {
+    let is_first = tag.is_empty();
+    if !is_first {
+        tag.push('-');
     }
+    let capitals = match subtag.len() {
+        2 if !is_first => 2,
+        4 if !is_first => 1,
+        _ => 0,
+    };
+    tag.extend(subtag.chars().enumerate().map(|(i, c)| match i < capitals {
+        true => c.to_ascii_uppercase(),
+        false => c.to_ascii_lowercase(),
+    }));
 }
 
 #[cfg(test)]

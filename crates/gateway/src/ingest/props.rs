@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use onepixel_event::{Props, limits};
+use onepixel_event::{Props, limits, quote};
 
 use super::flag::{Flag, Flags};
 use super::{json, text};
@@ -46,7 +46,7 @@ impl PropsWriter {
     /// Adds a text that the caller has cleaned.
     pub(super) fn push_text(&mut self, key: &str, value: &str, flags: &mut Flags) -> Result<(), PropsError> {
         self.push(key, flags, |out, _| {
-            json::quote(out, value);
+            quote(out, value);
             Ok(())
         })
     }
@@ -75,7 +75,7 @@ impl PropsWriter {
     ) -> Result<(), PropsError> {
         let before = self.bytes.len();
         self.bytes.push(if self.keys.is_empty() { b'{' } else { b',' });
-        json::quote(&mut self.bytes, key);
+        quote(&mut self.bytes, key);
         let range = before + 1..self.bytes.len();
         if self.keys.iter().any(|other| self.bytes[other.clone()] == self.bytes[range.clone()]) {
             flags.set(Flag::DuplicateParam);
@@ -129,7 +129,7 @@ fn object(value: &str, out: &mut Vec<u8>, depth: usize, flags: &mut Flags) -> Re
         if !seen.is_empty() {
             out.push(b',');
         }
-        json::quote(out, &key);
+        quote(out, &key);
         seen.insert(key);
         out.push(b':');
         rewrite(value, out, depth, flags)?;
@@ -153,7 +153,7 @@ fn array(value: &str, out: &mut Vec<u8>, depth: usize, flags: &mut Flags) -> Res
 fn string(value: &str, out: &mut Vec<u8>, flags: &mut Flags) {
     // Text without an escape is already in the form in which it is written.
     if value.as_bytes().contains(&b'\\') {
-        json::quote(out, &text::without_nul(json::unquote(value, flags), flags));
+        quote(out, &text::without_nul(json::unquote(value, flags), flags));
     } else {
         out.extend_from_slice(value.as_bytes());
     }
@@ -164,7 +164,7 @@ fn number(value: &str, out: &mut Vec<u8>, flags: &mut Flags) {
         out.extend_from_slice(value.as_bytes());
     } else {
         flags.set(Flag::BadNumber);
-        json::quote(out, value);
+        quote(out, value);
     }
 }
 

@@ -108,9 +108,30 @@ fn decode<'a>(bytes: &'a [u8], flags: &mut Flags) -> Cow<'a, str> {
     if !bytes.iter().any(|byte| matches!(byte, b'%' | b'+')) {
         return text::utf8(bytes, flags);
     }
-    let spaced: Vec<u8> = bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    let decoded: Vec<u8> = percent_encoding::percent_decode(&spaced).collect();
-    Cow::Owned(text::utf8(&decoded, flags).into_owned())
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [first, behind @ ..] = rest {
+        rest = behind;
+        decoded.push(match (first, behind) {
+            (b'+', _) => b' ',
+            (b'%', [high, low, behind @ ..]) => match hex(*high).zip(hex(*low)) {
+                Some((high, low)) => {
+                    rest = behind;
+                    high << 4 | low
+                }
+                None => b'%',
+            },
+            (byte, _) => *byte,
+        });
+    }
+    match String::from_utf8(decoded) {
+        Ok(text) => Cow::Owned(text),
+        Err(error) => Cow::Owned(text::utf8(error.as_bytes(), flags).into_owned()),
+    }
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ impl VisitorSalt {
             IpAddr::V6(address) => part(&address.octets()),
         }
         part(user_agent.as_bytes());
-        format!("{:032x}", hasher.finish128().as_u128())
+        hex(hasher.finish128().as_u128())
     }
 
     fn key(&self, now: Time) -> [u8; 16] {
@@ -118,6 +118,11 @@ impl Day {
         let today = now.ms().div_euclid(DAY_MS);
         today > self.day || today < self.day - 1
     }
+}
+
+fn hex(number: u128) -> String {
+    let digit = |at: u32| char::from(b"0123456789abcdef"[(number >> (124 - 4 * at) & 15) as usize]);
+    (0..32).map(digit).collect()
 }
 
 /// Writes the new key over the old one. Ingest goes on without: the key is in memory, and the old file must go.
