@@ -1,6 +1,7 @@
 //! Full load, then an ordinary stop: what was answered, what is archived and what is counted are the same number.
 
 use std::collections::HashSet;
+use std::io::Write as _;
 use std::process::Command;
 use std::time::Instant;
 
@@ -10,6 +11,8 @@ use crate::harness::{Launch, alone, archive, folder, s};
 
 const REQUESTS: u64 = 200_000;
 const CONNECTIONS: u64 = 64;
+/// What the whole process may take under full load, archive and live view included.
+const MEMORY_MAX: u64 = 128 << 20;
 /// A first round this long tells the rate, a second one brings the rest; more only when the machine was busy.
 const FIRST_ROUND_S: u64 = 4;
 const ROUND_S_MAX: u64 = 40;
@@ -67,10 +70,17 @@ fn two_hundred_thousand_requests_balance_to_the_event() {
     // When wrk stops, what is on its way is stored or not, for each connection and round.
     let allowed = completed..=completed + rounds * CONNECTIONS;
 
+    let took = start.elapsed();
     server.caught_up("live", s(60));
+    let behind = start.elapsed() - took;
     let counted = server.counted("load");
     assert!(allowed.contains(&counted), "{counted} counted, {completed} completed in {rounds} rounds");
     assert_eq!(server.counted(""), counted);
+    let memory = server.memory_peak();
+    let figures =
+        format!("{completed} requests in {took:.1?}, live {behind:.1?} behind, {} MiB at most", memory >> 20);
+    writeln!(std::io::stderr(), "load test: {figures}").unwrap();
+    assert!(memory < MEMORY_MAX, "{figures}");
     server.stop();
 
     let report = launch.balanced();

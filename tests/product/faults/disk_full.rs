@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use serde_json::{Value, json};
 
 use crate::harness::server::CATCH_UP;
-use crate::harness::tools::output;
 use crate::harness::{Launch, Random, Server, archive, folder, s, shared, until};
 
 const MIB: u64 = 1 << 20;
@@ -46,7 +45,10 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         // Lazily, so that it goes even while something still runs there.
-        output(Command::new("umount").arg("--lazy").arg(&self.0));
+        let done = Command::new("umount").arg("--lazy").arg(&self.0).status();
+        if !done.as_ref().is_ok_and(ExitStatus::success) {
+            eprintln!("cannot unmount {}: {done:?}", self.0.display());
+        }
     }
 }
 

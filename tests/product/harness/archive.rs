@@ -85,6 +85,12 @@ pub(crate) fn paths(root: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The last offset that any finished object below `root` names.
+pub(crate) fn last_offset(root: &Path) -> Option<u64> {
+    let last = |path: &PathBuf| path.to_str()?.strip_suffix(".json.gz")?.rsplit('-').next()?.parse().ok();
+    paths(root).iter().filter_map(last).max()
+}
+
 fn object(path: PathBuf) -> Object {
     let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).collect();
     let (name, folders) = parts.split_last().unwrap();
