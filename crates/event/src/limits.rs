@@ -1,7 +1,7 @@
 //! Every limit on an event, in one place, each with its reason.
 //!
 //! All are counted in UTF-8 bytes unless the name says otherwise. A value over its limit is cut at a character
-//! boundary and flagged (pixel) or the event is rejected with the reason (`POST /e`): see the gateway.
+//! boundary and flagged; what is over with the event's name or `props` of a posted event rejects it with the reason.
 
 /// A custom event's name, in characters (the contract's 1 to 200).
 pub const EVENT_CHARS_MAX: usize = 200;

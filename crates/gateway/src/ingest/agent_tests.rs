@@ -1,3 +1,5 @@
+//! User-Agents as they are sent, and what must be read from them.
+
 use super::*;
 
 /// Browser with version, system with version, device, kind; `-` for what is not told.
@@ -79,6 +81,7 @@ fn knows_browsers_on_their_devices() {
         ),
         "Chrome Mobile 90.0.4430.210, Android 9, mobile, Browser",
     );
+    check("SonyEricssonK510i/R4CJ Profile/MIDP-2.0 Configuration/CLDC-1.1", "-, -, mobile, Browser");
     check("MyShop/3 CFNetwork/1410.0.3 Darwin/22.6.0", "MyShop 3, iOS 16, mobile, Browser");
 }
 

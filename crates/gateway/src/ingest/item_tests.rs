@@ -1,3 +1,5 @@
+//! Single events of `POST /e`: every field, every repair, every reason to refuse.
+
 use super::*;
 
 const NOW: i64 = 1_770_757_445_123;

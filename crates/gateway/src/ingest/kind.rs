@@ -166,7 +166,6 @@ const WORDS: [(Kind, &[&str]); 7] = [
             "mediapartners",
             "google-",
             "googleother",
-            "-google",
             "chatgpt-user",
             "oai-search",
             "claude-",
@@ -175,7 +174,6 @@ const WORDS: [(Kind, &[&str]); 7] = [
             "cohere-ai",
             "meta-externalagent",
             "yeti/",
-            "^daum",
             "daumoa",
             "sogou",
             "screaming frog",
@@ -293,7 +291,6 @@ const WORDS: [(Kind, &[&str]); 7] = [
             "fasthttp",
             "http_request",
             "httpclient",
-            "^http",
             "^test",
         ],
     ),
@@ -314,7 +311,9 @@ pub(super) fn of(lower: &str, is_known: bool) -> Kind {
     if has_bot(lower) {
         return Kind::Crawler;
     }
-    if is_known || lower.starts_with("mozilla/") { Kind::Browser } else { Kind::Unknown }
+    // The profile that phones before smartphones named.
+    let is_phone = lower.contains("midp");
+    if is_known || is_phone || lower.starts_with("mozilla/") { Kind::Browser } else { Kind::Unknown }
 }
 
 /// The word `bot`, unless it is the end of Cubot, a maker of phones.

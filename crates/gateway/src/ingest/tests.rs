@@ -1,3 +1,5 @@
+//! Whole hits through ingest: from query or body to the line that is kept, friendly and hostile.
+
 use onepixel_event::{Class, Event, Source, limits};
 use proptest::prelude::*;
 use serde_json::{Value, json};

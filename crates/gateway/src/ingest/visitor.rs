@@ -3,6 +3,7 @@
 //! Promises that the key survives a restart on the same day, that it is replaced at the first hit of the next, and
 //! that the old one is then gone from memory and from the file, so that nobody can link two days or test an address.
 
+use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::hash::Hasher;
 use std::io::{self, Write};
@@ -35,7 +36,7 @@ pub struct VisitorSalt {
 }
 
 /// One day's key. The fields are the file's form: JSON on one line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Day {
     /// Days since 1970-01-01, UTC.
     day: i64,
@@ -104,6 +105,13 @@ impl VisitorSalt {
             keep(path, &fresh);
         }
         fresh.key
+    }
+}
+
+/// Without the key: it must not get into a log.
+impl fmt::Debug for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Day").field("day", &self.day).finish_non_exhaustive()
     }
 }
 

@@ -1,3 +1,4 @@
+//! The key of the day: its life, its file, and midnight.
 #![expect(clippy::disallowed_methods, reason = "these tests look at the salt's file from outside")]
 
 use std::os::unix::fs::PermissionsExt;
@@ -34,6 +35,12 @@ fn every_part_counts_and_parts_do_not_run_together() {
     ] {
         assert_ne!(one, other);
     }
+}
+
+#[test]
+fn the_key_is_not_shown() {
+    let shown = format!("{:?}", VisitorSalt::in_memory(at(NOON)));
+    assert!(shown.contains("day: 20494") && !shown.contains("key"), "{shown}");
 }
 
 #[test]
