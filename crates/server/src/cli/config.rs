@@ -7,6 +7,10 @@ use clap::Subcommand;
 use super::{Failure, Global};
 
 #[derive(Debug, Clone, Copy, Subcommand)]
+#[command(after_help = "Examples:
+  onepixel config print > onepixel.toml       a file to begin with
+  onepixel --config onepixel.toml config check
+  ONEPIXEL_GATEWAY__RATE=0 onepixel config print --set live.ttl=30d")]
 pub(crate) enum ConfigCommand {
     /// Say whether the settings are valid; exit 2 and the reason if not
     Check,

@@ -17,6 +17,11 @@ use crate::data_dir::DataDir;
 const PARTITION: u32 = 0;
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:
+  onepixel dead-letter list
+  onepixel dead-letter show archive 4711
+  onepixel dead-letter replay archive --all   once the cause is mended
+  onepixel dead-letter discard live 4711 4712")]
 pub(crate) enum DeadLetterCommand {
     /// List dead letters: offset, sink, when, status, reason
     List(SinkArg),
