@@ -78,6 +78,7 @@ fn a_page_with_the_snippet_leaves_its_hit_in_all_three_places() {
     let event: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(event["id"], *id);
     assert_eq!((&event["site"], &event["page_host"]), (&json!("my-site"), &json!("127.0.0.1")));
+    assert_eq!(event["page_path"], "/articles/one", "the snippet asks the browser for the whole referrer");
     assert!(event["user_agent"].as_str().unwrap().contains("Chrome/"), "{event:#}");
     assert_eq!(event["event"], "pageview");
 

@@ -7,7 +7,7 @@ use std::hash::Hasher as _;
 
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 use onepixel_consumer::SinkError;
-use onepixel_event::{Event, EventId, Source, Time};
+use onepixel_event::{Event, EventId, ReferrerGroup, Source, Time};
 use siphasher::sip::SipHasher13;
 
 use crate::axis::{DAY_MS, Dimension, MINUTE_MS, TOTAL, class_code};
@@ -138,11 +138,13 @@ fn minute(time: Time) -> i64 {
     time.ms().div_euclid(MINUTE_MS)
 }
 
-/// What the event says along each dimension that has rows of its own.
+/// What the event says along each dimension that has rows of its own. A page of the same site is no referrer.
 fn values(event: Event<'_>) -> [(Dimension, Option<Cow<'_, str>>); 12] {
+    let from_elsewhere = event.referrer_group != Some(ReferrerGroup::Direct);
+    let referrer_host = event.referrer_host.filter(|_| from_elsewhere);
     [
         (Dimension::Page, page(event.page_host, event.page_path)),
-        (Dimension::ReferrerHost, event.referrer_host),
+        (Dimension::ReferrerHost, referrer_host),
         (Dimension::ReferrerGroup, event.referrer_group.map(|group| group.as_str().into())),
         (Dimension::Browser, event.browser),
         (Dimension::Os, event.os),

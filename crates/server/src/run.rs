@@ -100,7 +100,7 @@ fn banner(
     }
     writeln!(
         out,
-        "Snippet    <img src=\"http://{gateway}{pixel}?site=my-site\" alt=\"\" width=\"1\" height=\"1\">"
+        "Snippet    <img src=\"http://{gateway}{pixel}?site=my-site\" alt=\"\" width=\"1\" height=\"1\" referrerpolicy=\"no-referrer-when-downgrade\">"
     )?;
     writeln!(out, "Stream     {}", data_dir.stream().display())?;
     writeln!(out, "Archive    {archive}")?;

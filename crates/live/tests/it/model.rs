@@ -1,5 +1,6 @@
 //! Every answer equals a naive count over the same events.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use onepixel_event::{Class, Device, Event, ReferrerGroup};
@@ -28,7 +29,11 @@ fn events() -> impl Strategy<Value = Event<'static>> {
             let [host, path, referrer, browser, os, country, language, campaign] =
                 words.map(|word| word.and_then(text));
             event.device = browser.as_ref().map(|b| if b == "a" { Device::Mobile } else { Device::Tv });
-            event.referrer_group = referrer.as_ref().map(|_| ReferrerGroup::Ai);
+            let group = |host: &Cow<'_, str>| match host.len() % 2 {
+                0 => ReferrerGroup::Ai,
+                _ => ReferrerGroup::Direct,
+            };
+            event.referrer_group = referrer.as_ref().map(group);
             event.utm_source = campaign.clone();
             event.utm_medium = os.clone();
             (event.page_host, event.page_path, event.referrer_host) = (host, path, referrer);
@@ -97,6 +102,7 @@ fn value(event: &Event<'_>, dimension: Dimension) -> Option<String> {
                 path.as_deref().unwrap_or_default()
             )),
         },
+        Dimension::ReferrerHost if event.referrer_group == Some(ReferrerGroup::Direct) => None,
         Dimension::ReferrerHost => owned(&event.referrer_host),
         Dimension::ReferrerGroup => event.referrer_group.map(|g| g.as_str().to_owned()),
         Dimension::Browser => owned(&event.browser),

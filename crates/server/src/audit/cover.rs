@@ -68,11 +68,13 @@ impl Coverage {
 mod tests {
     use super::*;
 
+    type Ranges<'a> = &'a [(u64, u64)];
+
     fn check(
         objects: &[(u64, u64)],
         dead: &[u64],
         committed: u64,
-        expected: (u64, u64, &[(u64, u64)], &[(u64, u64)]),
+        expected: (u64, u64, Ranges<'_>, Ranges<'_>),
     ) {
         let mut objects: Vec<_> = objects.iter().map(|&(first, last)| first..=last).collect();
         let found = cover(&mut objects, &dead.iter().copied().collect(), committed);

@@ -54,15 +54,21 @@ pub(crate) struct SomeArgs {
     /// The sink that refused them
     #[arg(value_enum)]
     sink: SinkName,
-    /// Offsets in the stream
-    #[arg(required_unless_present = "all")]
-    offsets: Vec<Offset>,
-    /// Every one that is open
-    #[arg(long, conflicts_with = "offsets")]
-    all: bool,
+    #[command(flatten)]
+    which: Which,
     /// Where the archive is, as given to `serve` [default: DATA_DIR/archive]
     #[arg(long, value_name = "URL")]
     archive: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Which {
+    /// Offsets in the stream
+    offsets: Vec<Offset>,
+    /// Every one that is open
+    #[arg(long)]
+    all: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -188,11 +194,11 @@ fn each(
     mut act: impl FnMut(&mut DeadLetters, &DeadLetter) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut letters = open(data_dir, args.sink)?;
-    let wanted: Vec<DeadLetter> = if args.all {
+    let wanted: Vec<DeadLetter> = if args.which.all {
         letters.list()?.into_iter().filter(DeadLetter::is_open).collect()
     } else {
         let mut wanted = Vec::new();
-        for &offset in &args.offsets {
+        for &offset in &args.which.offsets {
             match letters.get(offset)? {
                 Some(letter) if letter.is_open() => wanted.push(letter),
                 Some(letter) => bail!("the dead letter at offset {offset} was {} already", status(&letter)),

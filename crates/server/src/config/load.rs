@@ -157,6 +157,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test owns its files")]
     fn the_file_is_overridden_by_flags_and_a_missing_file_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("onepixel.toml");

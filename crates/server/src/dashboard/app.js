@@ -137,7 +137,7 @@ function showSites(sites) {
 }
 
 function showPipeline(pipeline) {
-  $("snippet").textContent = `<img src="${location.origin}${pipeline.pixel_path}?site=my-site" alt="" width="1" height="1">`;
+  $("snippet").textContent = `<img src="${location.origin}${pipeline.pixel_path}?site=my-site" alt="" width="1" height="1" referrerpolicy="no-referrer-when-downgrade">`;
   const parts = pipeline.consumers.map((one) =>
     `${one.name}: ${number.format(one.committed)} done, ${number.format(one.lag)} to go` + (one.error ? ` (${one.error})` : ""));
   $("pipeline").textContent = `${number.format(pipeline.durable)} events are durable. ${parts.join(". ")}.`;
