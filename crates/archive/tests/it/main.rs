@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use onepixel_archive::{Archive, ArchiveSink};
 use onepixel_consumer::{Batch, Record};
-use onepixel_event::{Event, EventId, Source, Time};
+use onepixel_event::{Event, EventId, Props, Source, Time};
 
 /// 2026-02-10T21:59:59.900Z: a tenth of a second before the hour turns.
 const BEFORE_THE_TURN_MS: i64 = 1_770_760_799_900;
@@ -31,7 +31,7 @@ fn record(offset: u64, after_ms: i64) -> Record {
     id[2..].copy_from_slice(&offset.to_be_bytes());
     let mut event = Event::new(EventId::at(at, id), at, Source::Pixel, "pageview", "bløg");
     event.title = Some(format!("line {offset}\nwith \"quotes\", \u{1F980} and \u{2028}").into());
-    event.props.push("n", |out| out.extend_from_slice(offset.to_string().as_bytes()));
+    event.props = Props::from_object(format!(r#"{{"n":{offset}}}"#).into_bytes());
     let mut payload = Vec::new();
     event.encode(&mut payload);
     Record { offset, committed_at_ms: 0, key: None, payload: payload.into() }
