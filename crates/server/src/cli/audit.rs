@@ -14,7 +14,11 @@ use crate::data_dir::DataDir;
     after_help = "Reads the stream, every archive object, the dead letters and the live view of --data-dir, and changes nothing.
 It may run beside the server. Give it the same settings as `serve`, --archive above all.
 
-Exit 0: acknowledged = archived + pending + dead-lettered. Exit 1: it does not hold; the offsets are printed."
+Exit 0: acknowledged = archived + pending + dead-lettered. Exit 1: it does not hold; the offsets are printed.
+
+Examples:
+  onepixel audit
+  onepixel audit --archive s3://bucket/hits --json"
 )]
 pub(crate) struct AuditArgs {
     /// Print the findings as JSON
