@@ -48,8 +48,10 @@ pub enum Malformed {
 #[derive(Debug)]
 pub(super) struct Text<'a> {
     text: Cow<'a, str>,
-    /// Where the first bytes are that are not UTF-8.
-    bad_at: Option<usize>,
+    /// Where in the body the first bytes are that are not UTF-8.
+    bad_at: usize,
+    /// Where in the text something stands for such bytes, in order. A U+FFFD that was sent is not among them.
+    replaced: Vec<usize>,
 }
 
 impl<'a> Text<'a> {
@@ -57,24 +59,42 @@ impl<'a> Text<'a> {
     pub(super) fn of(body: &'a [u8]) -> Self {
         match std::str::from_utf8(body) {
             Ok(text) => {
-                Self { text: Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text)), bad_at: None }
+                let text = Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text));
+                Self { text, bad_at: 0, replaced: Vec::new() }
             }
             Err(error) => {
-                let text = String::from_utf8_lossy(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body));
-                Self { text, bad_at: Some(error.valid_up_to()) }
+                let (text, replaced) = repair(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body));
+                Self { text: Cow::Owned(text), bad_at: error.valid_up_to(), replaced }
             }
         }
     }
 
-    /// Refuses an item that holds bytes which are not UTF-8; the reason says where they start.
+    /// Refuses an item, a part of this text, that holds bytes which are not UTF-8; the reason says where they start.
     pub(super) fn check(&self, item: &str) -> Result<(), String> {
-        match self.bad_at {
-            Some(at) if item.contains(char::REPLACEMENT_CHARACTER) => {
-                Err(format!("not UTF-8 (the first wrong byte of the body is byte {at}, counted from 0)"))
-            }
+        let start = item.as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
+        let next = self.replaced.partition_point(|at| *at < start);
+        match self.replaced.get(next) {
+            Some(at) if *at < start + item.len() => Err(format!(
+                "not UTF-8 (the first wrong byte of the body is byte {}, counted from 0)",
+                self.bad_at
+            )),
             _ => Ok(()),
         }
     }
+}
+
+/// The bytes as text with U+FFFD for what is not UTF-8, and where that was put.
+fn repair(body: &[u8]) -> (String, Vec<usize>) {
+    let mut text = String::with_capacity(body.len());
+    let mut replaced = Vec::new();
+    for chunk in body.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            replaced.push(text.len());
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    (text, replaced)
 }
 
 impl std::ops::Deref for Text<'_> {
@@ -186,6 +206,18 @@ mod tests {
             ),
         );
         check(b"a=1", Err("the body is not JSON: expected value at line 1, column 1"));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_reject_their_own_event_only() {
+        let text = Text::of("\u{feff}[\"\u{fffd}\",\"?\",\"\u{fffd}é\",\"?\"]".as_bytes());
+        assert_eq!(split(&text).unwrap().iter().filter(|item| text.check(item).is_ok()).count(), 4);
+        let body: Vec<u8> = b"\xef\xbb\xbf[\"\xef\xbf\xbd\",\"\xff\",\"\xef\xbf\xbd\",\"a\xc3\"]".into();
+        let text = Text::of(&body);
+        let fine: Vec<_> = split(&text).unwrap().iter().map(|item| text.check(item)).collect();
+        let refused =
+            Err("not UTF-8 (the first wrong byte of the body is byte 11, counted from 0)".to_owned());
+        assert_eq!(fine, [Ok(()), refused.clone(), Ok(()), refused]);
     }
 
     #[test]

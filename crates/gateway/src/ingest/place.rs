@@ -15,6 +15,8 @@ use super::text;
 const HOST_BYTES_MAX: usize = 255;
 /// Stands in for the host while a path without one is read; never kept (RFC 2606).
 const NO_HOST: &str = "http://host.invalid/";
+/// The host in it.
+const NO_HOST_NAME: &str = "host.invalid";
 
 /// Where something is: as much as its text told.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl<'a> Place<'a> {
             }
             Err(ParseError::RelativeUrlWithoutBase) => match Url::parse(&format!("http://{referrer}")) {
                 Ok(url)
-                    if url.host_str().is_some_and(|host| host.contains('.')) && url.username().is_empty() =>
+                    if url.host_str().is_some_and(|host| host.contains('.')) && !has_credentials(&url) =>
                 {
                     Self { text: Some(referrer), url: Some(url), has_host: true }
                 }
@@ -101,15 +103,16 @@ impl<'a> Place<'a> {
 
     fn relative(path: Cow<'a, str>, embedder: Option<&str>, flags: &mut Flags) -> Self {
         let embedder = embedder.and_then(|text| Url::parse(text).ok()).filter(Url::has_host);
-        // Two slashes start a host, which then needs no other.
-        let has_host = embedder.is_some() || path.starts_with("//");
         let base = match embedder {
             Some(embedder) => Ok(embedder),
             None => Url::parse(NO_HOST),
         };
         match base.and_then(|base| base.join(&path)) {
-            Ok(url) if has_host => Self::url_only(url, flags),
-            Ok(url) => Self { text: Some(path), url: Some(url), has_host },
+            // Two slashes, or what a browser takes for them, start a host of the path's own.
+            Ok(url) if url.host_str() == Some(NO_HOST_NAME) && !has_credentials(&url) => {
+                Self { text: Some(path), url: Some(url), has_host: false }
+            }
+            Ok(url) => Self::url_only(url, flags),
             Err(_) => Self::text_only(path, Flag::BadUrl, flags),
         }
     }
@@ -130,8 +133,12 @@ pub(super) fn without_www(host: &str) -> &str {
     host.strip_prefix("www.").unwrap_or(host)
 }
 
+fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
 fn strip_credentials(url: &mut Url, flags: &mut Flags) {
-    if url.username().is_empty() && url.password().is_none() {
+    if !has_credentials(url) {
         return;
     }
     flags.set(Flag::UrlCredentials);
@@ -143,7 +150,7 @@ fn strip_credentials(url: &mut Url, flags: &mut Flags) {
 
 /// The same for a text that is no URL: whatever stands before the last `@` of its authority goes.
 fn without_credentials<'a>(text: Cow<'a, str>, flags: &mut Flags) -> Cow<'a, str> {
-    let start = text.find("//").map_or(0, |at| at + 2);
+    let start = authority(&text);
     let end = text[start..].find(['/', '\\', '?', '#']).map_or(text.len(), |at| start + at);
     match text[start..end].rfind('@') {
         Some(at) => {
@@ -151,6 +158,17 @@ fn without_credentials<'a>(text: Cow<'a, str>, flags: &mut Flags) -> Cow<'a, str
             Cow::Owned(format!("{}{}", &text[..start], &text[start + at + 1..]))
         }
         None => text,
+    }
+}
+
+/// Where the authority of a text that is no URL starts: behind the slashes that follow its scheme, however many they
+/// are and whichever way they lean, as that is how browsers read them.
+fn authority(text: &str) -> usize {
+    match text.find(['/', '\\']) {
+        Some(at) if at == 0 || text[..at].ends_with(':') => {
+            text.len() - text[at..].trim_start_matches(['/', '\\']).len()
+        }
+        _ => 0,
     }
 }
 
@@ -256,6 +274,21 @@ mod tests {
         referrer("https://u:p@x.example/a", clean, &["url_credentials"]);
         referrer("u:p@x.example", (Some("x.example"), None, None), &["url_credentials"]);
         referrer("u@x.example", (Some("x.example"), None, None), &["bad_ref", "url_credentials"]);
+        referrer(":p@x.example", (Some("x.example"), None, None), &["bad_ref", "url_credentials"]);
+    }
+
+    #[test]
+    fn credentials_behind_slashes_that_only_browsers_take_for_such_do_not_get_through() {
+        let clean = (Some("http://x.example/a"), Some("x.example"), Some("/a"));
+        page(r"\\u:p@x.example/a", None, clean, &["url_credentials"]);
+        page(r"/\u:p@x.example/a", None, clean, &["url_credentials"]);
+        page(r"\/u:p@x.example/a", None, clean, &["url_credentials"]);
+        let broken = &["bad_url", "url_credentials"];
+        page(r"http:\\u:p@a b/", None, (Some(r"http:\\a b/"), None, None), broken);
+        page("https:///u:p@a b/", None, (Some("https:///a b/"), None, None), broken);
+        page("http:/u:p@a b/", None, (Some("http:/a b/"), None, None), broken);
+        page("http:u:p@a b/", None, (Some("a b/"), None, None), broken);
+        page("a b://u:p@c", None, (Some("a b://u:p@c"), None, Some("/a%20b://u:p@c")), &[]);
     }
 
     #[test]
