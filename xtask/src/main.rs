@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask setup`, `cargo xtask tidy`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask setup`, `cargo xtask tidy`, `cargo xtask bench`.
 //!
 //! Each is one straight list of steps that a person can read. Promises that a failure says what to do, that the
-//! exit status is 0 only when everything held, and that only `setup` touches the network.
+//! exit status is 0 only when everything held, and that only the steps that install touch the network.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's output is its product")]
 
+mod bench;
 mod process;
 mod setup;
 mod suite;
@@ -16,25 +17,31 @@ use std::process::ExitCode;
 use workspace::Workspace;
 
 /// A command: its name, what it does (for the usage text), and the function that says whether everything held.
-type Command = (&'static str, &'static str, fn(&Workspace) -> anyhow::Result<bool>);
+type Command = (&'static str, &'static str, fn(&Workspace, &[String]) -> anyhow::Result<bool>);
 
 /// Every command there is; the documents are checked against it.
-const COMMANDS: [Command; 3] = [
-    ("test", "install what is missing, then run every check and every test", suite::run),
-    ("setup", "only install what the tests need: Debian packages, npm packages, Cargo tools", setup::run),
-    ("tidy", "only check the house rules that no compiler checks", tidy::run),
+const COMMANDS: [Command; 4] = [
+    ("test", "install what is missing, then run every check and every test", |here, _| suite::run(here)),
+    ("setup", "only install what the tests need: Debian packages, npm packages, Cargo tools", |here, _| {
+        setup::run(here)
+    }),
+    ("tidy", "only check the house rules that no compiler checks", |here, _| tidy::run(here)),
+    ("bench", "measure side by side with nginx; takes names of cases, or `all`", bench::run),
 ];
+
+/// The only command that takes words of its own.
+const TAKES_WORDS: &str = "bench";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let command = match arguments.as_slice() {
-        [name] => COMMANDS.iter().find(|(known, _, _)| known == name),
-        _ => None,
-    };
-    let Some((_, _, run)) = command else {
+    let Some((name, words)) = arguments.split_first() else {
         return usage();
     };
-    match Workspace::find().and_then(|workspace| run(&workspace)) {
+    let command = COMMANDS.iter().find(|(known, _, _)| known == name);
+    let Some((_, _, run)) = command.filter(|_| words.is_empty() || name == TAKES_WORDS) else {
+        return usage();
+    };
+    match Workspace::find().and_then(|workspace| run(&workspace, words)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {

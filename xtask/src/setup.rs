@@ -11,11 +11,11 @@ use anyhow::{Context, bail};
 use crate::process::{program, run as run_program, succeeds};
 use crate::workspace::{Workspace, read};
 
-/// A program the tests start, and the Debian packages that bring it.
-struct DebianProgram {
-    program: &'static str,
-    packages: &'static [&'static str],
-    purpose: &'static str,
+/// A program that is started, and the Debian packages that bring it.
+pub(crate) struct DebianProgram {
+    pub(crate) program: &'static str,
+    pub(crate) packages: &'static [&'static str],
+    pub(crate) purpose: &'static str,
 }
 
 const DEBIAN_PROGRAMS: [DebianProgram; 4] = [
@@ -38,7 +38,7 @@ const S3S_FS: (&str, &str, &str) = ("s3s-fs", "0.14.1", "binary");
 /// Installs what is missing; true, or an error that says what to do.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
     rust_components(workspace)?;
-    debian_packages()?;
+    debian_packages(&DEBIAN_PROGRAMS)?;
     npm_package(workspace)?;
     cargo_tool(workspace)?;
     run_program(&mut workspace.cargo(&["fetch", "--locked"]))
@@ -64,11 +64,12 @@ fn rust_components(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn debian_packages() -> anyhow::Result<()> {
+/// Installs the packages of those programs that are missing.
+pub(crate) fn debian_packages(programs: &[DebianProgram]) -> anyhow::Result<()> {
     let missing: Vec<&DebianProgram> =
-        DEBIAN_PROGRAMS.iter().filter(|wanted| find(wanted.program).is_none()).collect();
+        programs.iter().filter(|wanted| find(wanted.program).is_none()).collect();
     if missing.is_empty() {
-        println!("{} programs from Debian: all there", DEBIAN_PROGRAMS.len());
+        println!("{} programs from Debian: all there", programs.len());
         return Ok(());
     }
     for wanted in &missing {
@@ -143,10 +144,12 @@ fn cargo_tool(workspace: &Workspace) -> anyhow::Result<()> {
     run_program(install.arg("--root").arg(tools)).with_context(|| format!("cannot install {name} {version}"))
 }
 
-/// The full path of a program on the `PATH`.
-fn find(name: &str) -> Option<PathBuf> {
+/// The full path of a program on the `PATH`, or where Debian keeps daemons.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
+    // Debian keeps daemons where an ordinary person's PATH does not look.
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
 }
 
 #[cfg(test)]
