@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Durability, Gpc, Ip, Settings};
 use crate::data_dir::DataDir;
+use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::pipelines::{self, Running};
 use crate::{admin, api, clock, dashboard};
@@ -100,8 +101,7 @@ impl App {
         stop: CancellationToken,
         requests_within: Duration,
     ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
-        let listener = tokio::net::TcpListener::from_std(gateway)?;
-        let front = onepixel_gateway::serve(listener, self.gateway.clone(), stop.clone(), requests_within);
+        let front = Front::start(&gateway, &self.gateway, &self.parts.stream, &stop, requests_within)?;
         let dashboard =
             dashboard.map(tokio::net::TcpListener::from_std).transpose()?.zip(self.own_dashboard.clone());
         Ok(async move {
@@ -118,12 +118,9 @@ impl App {
                     () = late => Ok(()),
                 }
             };
-            let (served, pages) = tokio::join!(front, pages);
-            if served.cut > 0 {
-                tracing::warn!(
-                    connections = served.cut,
-                    "some requests were not finished in time and are cut off"
-                );
+            let (cut, pages) = tokio::join!(front.ended(), pages);
+            if cut > 0 {
+                tracing::warn!(connections = cut, "some requests were not finished in time and are cut off");
             }
             pages
         })

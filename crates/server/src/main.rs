@@ -9,6 +9,7 @@ mod clock;
 mod config;
 mod dashboard;
 mod data_dir;
+mod front;
 mod metrics;
 mod pipelines;
 mod run;

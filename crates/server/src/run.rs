@@ -26,7 +26,7 @@ pub(crate) fn serve(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<(
     let gateway = bind(settings.gateway.listen, "gateway.listen")?;
     let dashboard =
         settings.dashboard_listen()?.map(|address| bind(address, "dashboard.listen")).transpose()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let app = App::open(settings, data_dir, dashboard.is_some(), connections_max)?;
     banner(
         settings,

@@ -14,6 +14,7 @@
 //! The bytes on disk are drawn in `docs/format.md`.
 
 mod batch;
+mod courier;
 mod disk;
 mod error;
 mod frame;

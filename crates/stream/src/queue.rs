@@ -3,15 +3,22 @@
 //! One lock, held to copy an append's bytes. Bounded by bytes: what does not fit is refused at once.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::batch::Records;
+use crate::courier::Courier;
 use crate::frame::HEADER_BYTES;
 use crate::settings::APPEND_BYTES_MAX;
 use crate::{AppendError, Appended};
+
+/// Patient appends in one frame for which the writer is woken all the same: a commit of this many is cheap enough.
+const PATIENT_APPENDS_MAX: usize = 256;
+/// Bytes in one frame for which the writer is woken all the same.
+const PATIENT_BYTES_MAX: usize = 256 * 1024;
 
 /// What an append is told.
 pub(crate) type Outcome = Result<Appended, AppendError>;
@@ -29,6 +36,8 @@ pub(crate) struct Waiting {
     pub keyed: bool,
     /// Whom to tell.
     pub answer: oneshot::Sender<Outcome>,
+    /// Who brings the answer, if the writer does not.
+    pub courier: Option<Arc<Courier>>,
 }
 
 /// A frame in the making: room for its header, then records.
@@ -59,6 +68,8 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     work: Condvar,
     bytes_max: usize,
+    /// A patient append may be waiting for somebody to wake the writer.
+    held: AtomicBool,
 }
 
 #[derive(Default)]
@@ -75,11 +86,16 @@ struct State {
 impl Queue {
     /// A queue that admits this many bytes.
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { state: Mutex::default(), work: Condvar::new(), bytes_max }
+        Self { state: Mutex::default(), work: Condvar::new(), bytes_max, held: AtomicBool::new(false) }
     }
 
-    /// Lets an append in; the receiver gets its outcome.
-    pub(crate) fn push(&self, records: &Records) -> Result<oneshot::Receiver<Outcome>, AppendError> {
+    /// Lets an append in; the receiver gets its outcome. One with a `courier`, which brings its answer, is patient: it
+    /// leaves a sleeping writer asleep until [`Queue::wake`], or until enough has come together.
+    pub(crate) fn push(
+        &self,
+        records: &Records,
+        courier: Option<&Arc<Courier>>,
+    ) -> Result<oneshot::Receiver<Outcome>, AppendError> {
         let (answer, outcome) = oneshot::channel();
         let mut state = self.lock();
         if state.closing {
@@ -90,12 +106,26 @@ impl Queue {
             return Err(AppendError::Overloaded);
         }
         state.bytes += bytes;
-        state.frame_for(bytes).add(records, answer);
-        if std::mem::take(&mut state.writer_sleeps) {
+        let frame = state.frame_for(bytes);
+        frame.add(records, answer, courier.cloned());
+        let is_enough = frame.appends.len() >= PATIENT_APPENDS_MAX || frame.bytes.len() >= PATIENT_BYTES_MAX;
+        if courier.is_some() && !is_enough {
+            self.held.store(true, Ordering::Relaxed);
+        } else if std::mem::take(&mut state.writer_sleeps) {
             drop(state);
             self.work.notify_one();
         }
         Ok(outcome)
+    }
+
+    /// Wakes the writer for appends that were patient. Cheap when there are none.
+    pub(crate) fn wake(&self) {
+        if self.held.load(Ordering::Relaxed) && self.held.swap(false, Ordering::Relaxed) {
+            let wakes = std::mem::take(&mut self.lock().writer_sleeps);
+            if wakes {
+                self.work.notify_one();
+            }
+        }
     }
 
     /// Waits for work, at most this long.
@@ -163,13 +193,13 @@ impl Pending {
         self.bytes.len() - HEADER_BYTES
     }
 
-    fn add(&mut self, records: &Records, answer: oneshot::Sender<Outcome>) {
+    fn add(&mut self, records: &Records, answer: oneshot::Sender<Outcome>, courier: Option<Arc<Courier>>) {
         self.bytes.extend_from_slice(&records.bytes);
         self.admitted += records.bytes.len();
         self.keyed |= records.keyed;
         let end = self.bytes.len();
         let (records, keyed) = (records.count, records.keyed);
-        self.appends.push(Waiting { end, records, duplicates: 0, keyed, answer });
+        self.appends.push(Waiting { end, records, duplicates: 0, keyed, answer, courier });
     }
 }
 
@@ -195,7 +225,7 @@ mod tests {
         let queue = Queue::new(usize::MAX);
         let large = records(900_000);
         for _ in 0..5 {
-            queue.push(&large).unwrap();
+            queue.push(&large, None).unwrap();
         }
         assert_eq!(taken(&queue).unwrap().appends.len(), 4);
         assert_eq!(taken(&queue).unwrap().appends.len(), 1);
@@ -205,22 +235,22 @@ mod tests {
     #[test]
     fn admission_counts_bytes_until_they_are_given_back() {
         let queue = Queue::new(100);
-        queue.push(&records(200)).unwrap();
-        assert_eq!(queue.push(&records(1)).err(), Some(AppendError::Overloaded));
+        queue.push(&records(200), None).unwrap();
+        assert_eq!(queue.push(&records(1), None).err(), Some(AppendError::Overloaded));
         let frame = taken(&queue).unwrap();
-        assert_eq!(queue.push(&records(1)).err(), Some(AppendError::Overloaded));
+        assert_eq!(queue.push(&records(1), None).err(), Some(AppendError::Overloaded));
         queue.give_back(frame);
-        queue.push(&records(50)).unwrap();
-        queue.push(&records(30)).unwrap();
-        assert_eq!(queue.push(&records(30)).err(), Some(AppendError::Overloaded));
+        queue.push(&records(50), None).unwrap();
+        queue.push(&records(30), None).unwrap();
+        assert_eq!(queue.push(&records(30), None).err(), Some(AppendError::Overloaded));
     }
 
     #[test]
     fn a_closed_queue_is_emptied_first() {
         let queue = Queue::new(100);
-        queue.push(&records(1)).unwrap();
+        queue.push(&records(1), None).unwrap();
         queue.close();
-        assert_eq!(queue.push(&records(1)).err(), Some(AppendError::Closed));
+        assert_eq!(queue.push(&records(1), None).err(), Some(AppendError::Closed));
         assert!(taken(&queue).is_some());
         assert!(matches!(queue.take(Duration::from_secs(60)), Work::Close));
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::courier::{Answer, Courier};
 use crate::disk::DiskFile;
 use crate::keys::KeyIndex;
 use crate::log::{Log, WriteError};
@@ -15,7 +16,7 @@ use crate::queue::{Pending, Work};
 use crate::retention::Retention;
 use crate::settings::{Durability, KEYS_MAX};
 use crate::state::Shared;
-use crate::{AppendError, Appended, Key, OpenError, Settings, record, sidecar};
+use crate::{AppendError, Appended, Key, Offset, OpenError, Settings, record, sidecar};
 
 /// How often the writer looks after the log when nothing is appended.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
@@ -31,6 +32,8 @@ pub(crate) struct Writer {
     retention: Retention,
     synced: Instant,
     kept_up: Instant,
+    /// Answers for one courier.
+    answers: Vec<Answer>,
     /// Bytes of the write for which there was no space.
     missing_bytes: usize,
 }
@@ -54,6 +57,7 @@ impl Writer {
             retention,
             synced: now,
             kept_up: now,
+            answers: Vec::new(),
             missing_bytes: 0,
         }
     }
@@ -95,14 +99,31 @@ impl Writer {
         let start = self.log.written();
         let outcome = self.store(&mut frame);
         self.shared.publish(&self.log);
+        self.answer(&mut frame, start, &outcome);
+        self.shared.queue.give_back(frame);
+    }
+
+    /// Tells everybody in the frame what became of it; couriers get the answers of neighbours together.
+    fn answer(&mut self, frame: &mut Pending, start: Offset, outcome: &Result<(), AppendError>) {
         let mut end = start;
+        let mut bound_for: Option<Arc<Courier>> = None;
         for append in frame.appends.drain(..) {
             end += u64::from(append.records - append.duplicates);
             let answer = outcome.clone().map(|()| Appended { end, duplicates: append.duplicates });
-            // Nobody waits any more: the records are stored all the same.
-            drop(append.answer.send(answer));
+            let Some(courier) = append.courier else {
+                // Nobody waits any more: the records are stored all the same.
+                drop(append.answer.send(answer));
+                continue;
+            };
+            if let Some(other) = bound_for.take_if(|other| !Arc::ptr_eq(other, &courier)) {
+                other.hand_over(&mut self.answers);
+            }
+            self.answers.push((append.answer, answer));
+            bound_for = Some(courier);
         }
-        self.shared.queue.give_back(frame);
+        if let Some(courier) = bound_for {
+            courier.hand_over(&mut self.answers);
+        }
     }
 
     fn store(&mut self, frame: &mut Pending) -> Result<(), AppendError> {

@@ -44,8 +44,8 @@ pub(super) async fn outcome(
         Ok(encoding) => encoding,
         Err(outcome) => return (outcome, spare(gateway, &request.headers, body).await),
     };
-    let mut share = gateway.bodies.share();
-    match body::read(body, gateway.settings.body_limit, gateway.limits(), &mut share).await {
+    let mut share = gateway.shared.bodies.share();
+    match body::read(body, gateway.shared.settings.body_limit, gateway.limits(), &mut share).await {
         Err(refusal) => (Outcome::Refused(refusal), false),
         Ok(body) => {
             let stored = store(gateway, client, request, encoding, body, share).await;
@@ -66,7 +66,7 @@ fn admit(gateway: &Gateway, client: Client, request: &Parts) -> Result<Encoding,
 }
 
 fn check(gateway: &Gateway, request: &Parts) -> Result<Encoding, Refusal> {
-    let keys = &gateway.settings.write_keys;
+    let keys = &gateway.shared.settings.write_keys;
     if !keys.is_empty() && !has_key(keys, request) {
         return Err(Refusal::Key);
     }
@@ -126,15 +126,15 @@ async fn store(
     mut share: Share<'_>,
 ) -> Result<Outcome, Refusal> {
     if encoding == Encoding::Gzip {
-        body = body::inflate(&body, gateway.settings.body_limit, &mut share)?;
+        body = body::inflate(&body, gateway.shared.settings.body_limit, &mut share)?;
     }
     let mut records = Records::new();
     // From here to the stream without waiting, so that the stream's order is the order of the times.
     let caller = caller(client, &request.headers);
-    let taken = gateway.ingest.events(&body, &caller, gateway.now(), &mut records);
+    let taken = gateway.shared.ingest.events(&body, &caller, gateway.now(), &mut records);
     drop((body, share));
     let taken = taken.map_err(Refusal::Malformed)?;
-    gateway.metrics.events_rejected(taken.rejected.len());
+    gateway.shared.metrics.events_rejected(taken.rejected.len());
     if taken.ids.is_empty() && !taken.rejected.is_empty() {
         // Policy is no mistake of the sender's, who should not be told to correct anything.
         let unwanted = taken.rejected.iter().all(|event| event.reason == GPC);

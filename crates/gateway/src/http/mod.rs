@@ -46,15 +46,22 @@ use limits::CROWDED_FREE_DIVISOR;
 use respond::{Outcome, Refusal};
 use throttle::{Throttle, Throttled};
 
-/// Everything a request needs. Shared by all connections of all accept loops.
+/// Everything a request needs. Shared by all connections of an accept loop, and but for its handle to the stream by
+/// all accept loops.
+#[derive(Clone)]
 pub struct Gateway {
+    shared: Arc<Shared>,
+    stream: Stream,
+}
+
+/// What there is once, however many loops accept.
+struct Shared {
     settings: Settings,
     cors: Cors,
     throttle: Throttle,
     bodies: Budget,
     connections: Arc<Semaphore>,
     ingest: Ingest,
-    stream: Stream,
     clock: Clock,
     started: Instant,
     metrics: Metrics,
@@ -76,29 +83,35 @@ impl Gateway {
     ) -> Result<Self, InvalidSettings> {
         settings.check()?;
         let (rate, burst) = (settings.rate, settings.burst);
-        Ok(Self {
+        let shared = Shared {
             cors: Cors::new(&settings.cors_origins),
             throttle: Throttle::new(rate, burst, settings.client_rate, settings.client_burst),
             bodies: Budget::new(settings.limits.bodies_bytes_max),
             connections: Arc::new(Semaphore::new(settings.limits.connections_max)),
             settings,
             ingest,
-            stream,
             clock,
             started: Instant::now(),
             metrics,
             fallback,
-        })
+        };
+        Ok(Self { shared: Arc::new(shared), stream })
+    }
+
+    /// The same gateway over another handle to the same stream: for an accept loop with a runtime of its own.
+    #[must_use]
+    pub fn with_stream(&self, stream: Stream) -> Self {
+        Self { shared: Arc::clone(&self.shared), stream }
     }
 
     fn limits(&self) -> &Limits {
-        &self.settings.limits
+        &self.shared.settings.limits
     }
 
     fn door(&self, path: &str) -> Door {
-        if path == self.settings.pixel_path {
+        if path == self.shared.settings.pixel_path {
             Door::Pixel
-        } else if path == self.settings.events_path {
+        } else if path == self.shared.settings.events_path {
             Door::Events
         } else {
             Door::Other
@@ -106,14 +119,16 @@ impl Gateway {
     }
 
     fn admit(&self, client: Client) -> Result<(), Refusal> {
-        self.throttle.admit(client.address, self.started.elapsed()).map_err(|throttled| match throttled {
-            Throttled::Client(wait) => Refusal::ThrottledClient(wait),
-            Throttled::All(wait) => Refusal::ThrottledAll(wait),
+        self.shared.throttle.admit(client.address, self.shared.started.elapsed()).map_err(|throttled| {
+            match throttled {
+                Throttled::Client(wait) => Refusal::ThrottledClient(wait),
+                Throttled::All(wait) => Refusal::ThrottledAll(wait),
+            }
         })
     }
 
     fn now(&self) -> Time {
-        Time::from_ms(i64::try_from((self.clock)()).unwrap_or(i64::MAX))
+        Time::from_ms(i64::try_from((self.shared.clock)()).unwrap_or(i64::MAX))
     }
 
     /// Waits until the records are durable.
@@ -124,24 +139,24 @@ impl Gateway {
         let events = records.len();
         let began = Instant::now();
         let appended = self.stream.append(records).await.map_err(Refusal::Append)?;
-        self.metrics.append.observe(began.elapsed());
-        self.metrics.accepted(events, appended.duplicates);
+        self.shared.metrics.append.observe(began.elapsed());
+        self.shared.metrics.accepted(events, appended.duplicates);
         Ok(())
     }
 
     fn is_crowded(&self) -> bool {
-        self.connections.available_permits() < self.limits().connections_max / CROWDED_FREE_DIVISOR
+        self.shared.connections.available_permits() < self.limits().connections_max / CROWDED_FREE_DIVISOR
     }
 }
 
 /// Answers one request. Never fails: whatever goes wrong has a status.
 async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let gateway = &*visit.gateway;
-    let _in_flight = Raised::new(&gateway.metrics.in_flight);
+    let _in_flight = Raised::new(&gateway.shared.metrics.in_flight);
     if !request.body().is_end_stream() {
         visit.had_body.store(true, Ordering::Relaxed);
     }
-    let trusted = &gateway.settings.trusted_proxies;
+    let trusted = &gateway.shared.settings.trusted_proxies;
     let address = client::address(visit.peer.ip(), request.headers(), trusted);
     let client = Client { address, peer: visit.peer };
     let door = gateway.door(request.uri().path());
@@ -149,18 +164,18 @@ async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Result<Respons
         Door::Pixel => {
             let (request, _) = request.into_parts();
             let outcome = pixel::outcome(gateway, client, &request).await;
-            count(&gateway.metrics, &outcome);
+            count(&gateway.shared.metrics, &outcome);
             (pixel::response(&outcome), true)
         }
         Door::Events => {
             let (request, body) = request.into_parts();
             let (outcome, read) = events::outcome(gateway, client, &request, body).await;
-            count(&gateway.metrics, &outcome);
-            (events::response(&outcome, gateway.cors.answer(&request.headers)), read)
+            count(&gateway.shared.metrics, &outcome);
+            (events::response(&outcome, gateway.shared.cors.answer(&request.headers)), read)
         }
         Door::Other => (other(gateway, client, request).await, true),
     };
-    gateway.metrics.answered(door, response.status().as_u16());
+    gateway.shared.metrics.answered(door, response.status().as_u16());
     if !keep || gateway.is_crowded() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -169,7 +184,7 @@ async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Result<Respons
 
 async fn other(gateway: &Gateway, client: Client, mut request: Request<Incoming>) -> Response<Body> {
     request.extensions_mut().insert(client);
-    gateway.fallback.answer(request).await
+    gateway.shared.fallback.answer(request).await
 }
 
 fn count(metrics: &Metrics, outcome: &Outcome) {

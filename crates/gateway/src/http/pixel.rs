@@ -82,7 +82,7 @@ async fn store(gateway: &Gateway, client: Client, request: &Parts) -> Result<Out
     let query = request.uri.query().unwrap_or_default().as_bytes();
     // From here to the stream without waiting, so that the stream's order is the order of the times.
     let caller = caller(client, &request.headers);
-    match gateway.ingest.pixel(query, &caller, gateway.now(), &mut records)? {
+    match gateway.shared.ingest.pixel(query, &caller, gateway.now(), &mut records)? {
         Taken::Dropped(why) => Ok(Outcome::Dropped(why)),
         Taken::Stored(id) => {
             gateway.append(records).await?;

@@ -101,7 +101,7 @@ impl Acceptor {
     }
 
     async fn permit(&mut self) -> OwnedSemaphorePermit {
-        let slots = self.gateway.connections.clone();
+        let slots = self.gateway.shared.connections.clone();
         let full = slots.available_permits() == 0;
         if full && !self.full {
             let connections_max = self.gateway.limits().connections_max;

@@ -9,6 +9,7 @@ mod crash;
 mod faults;
 mod golden;
 mod model;
+mod patient;
 mod retention;
 mod sim_disk;
 mod support;
