@@ -11,6 +11,9 @@ use super::Settings;
 /// Environment variables that are no settings: they belong to the command line's own flags.
 const FLAG_VARIABLES: [&str; 4] = ["config", "data_dir", "log_format", "log"];
 
+/// What Kubernetes sets in every pod next to a service named `onepixel`, such as `ONEPIXEL_PORT_8080_TCP_ADDR`.
+const SERVICE_VARIABLES: [&str; 2] = ["port", "service_"];
+
 /// Where settings come from.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Layers {
@@ -45,11 +48,8 @@ impl Layers {
         if let Some(path) = &self.file {
             figment = figment.merge(toml(path)?);
         }
-        figment = figment.merge(
-            Env::prefixed("ONEPIXEL_")
-                .filter(|key| !FLAG_VARIABLES.iter().any(|flag| key.as_str().eq_ignore_ascii_case(flag)))
-                .split("__"),
-        );
+        figment =
+            figment.merge(Env::prefixed("ONEPIXEL_").filter(|key| is_setting(key.as_str())).split("__"));
         for (key, value) in &self.flags {
             figment = figment.merge(Flag { key, value });
         }
@@ -57,6 +57,13 @@ impl Layers {
         settings.validate()?;
         Ok(Loaded { settings, figment })
     }
+}
+
+/// Whether an environment variable, without its prefix, is meant as a setting.
+fn is_setting(variable: &str) -> bool {
+    let variable = variable.to_ascii_lowercase();
+    !FLAG_VARIABLES.contains(&variable.as_str())
+        && !SERVICE_VARIABLES.iter().any(|start| variable.starts_with(start))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this module owns the configuration file")]
@@ -69,7 +76,7 @@ fn toml(path: &Path) -> Result<impl Provider + use<>, ConfigError> {
 /// One line a problem: which key, what is wrong, and which layer it came from.
 fn explain(error: figment::Error) -> String {
     let lines: Vec<String> = error.into_iter().map(|one| explain_one(&one)).collect();
-    format!("{}\n`onepixel config print` shows every key and its value", lines.join("\n"))
+    format!("{}\nWith it corrected, `onepixel config print` shows every key and its value", lines.join("\n"))
 }
 
 fn explain_one(error: &figment::Error) -> String {
@@ -85,7 +92,9 @@ fn explain_one(error: &figment::Error) -> String {
         },
         None => "settings".into(),
     };
-    format!("{} ({origin}): {}", path.join("."), error.kind)
+    // What is wrong with a whole layer, such as broken TOML, has no key.
+    let place = if path.is_empty() { origin } else { format!("{} ({origin})", path.join(".")) };
+    format!("{place}: {}", error.kind)
 }
 
 /// One `section.key=value` from the command line.
@@ -143,7 +152,12 @@ mod tests {
             ("privacy.ip", "hide"),
             ("gateway.pixel_path", "p.gif"),
             ("gateway.pixel_path", "/e"),
+            ("gateway.pixel_path", "/dashboard/app.js"),
+            ("gateway.events_path", "/a/../e"),
             ("gateway.trusted_proxies", "everyone"),
+            ("gateway.write_keys", "007"),
+            ("gateway.write_keys", "[007]"),
+            ("gateway.write_keys", "true"),
             ("dashboard.listen", "here"),
             ("archive.url", "ftp://host/folder"),
         ] {
@@ -153,6 +167,22 @@ mod tests {
                 error.contains(last) || error.contains("gatway") || error.contains("events_path"),
                 "{key}={value}: {error}"
             );
+        }
+    }
+
+    #[test]
+    fn variables_of_others_are_no_settings() {
+        for (variable, expected) in [
+            ("GATEWAY__RATE", true),
+            ("GATEWAY_RATE", true),
+            ("nonsense", true),
+            ("DATA_DIR", false),
+            ("Config", false),
+            ("PORT", false),
+            ("PORT_8080_TCP_ADDR", false),
+            ("SERVICE_HOST", false),
+        ] {
+            assert_eq!(is_setting(variable), expected, "{variable}");
         }
     }
 

@@ -25,13 +25,18 @@ impl Loaded {
         let mut lines = format!("{gap}[{section}]\n");
         for (key, value) in keys {
             let path = format!("{section}.{key}");
-            let shown = if key == "write_keys" { hidden(value) } else { toml(value) };
+            let shown = if key == "write_keys" { self.hidden() } else { toml(value) };
             // Writing to a String cannot fail.
             if writeln!(lines, "{:<40} # {}", format!("{key} = {shown}"), self.origin(&path)).is_err() {
                 return;
             }
         }
         text.push_str(&lines);
+    }
+
+    /// As many as there are, however they were written.
+    fn hidden(&self) -> String {
+        format!("[{}]", vec!["\"(hidden)\""; self.settings.gateway.write_keys.len()].join(", "))
     }
 
     fn origin(&self, path: &str) -> String {
@@ -47,11 +52,6 @@ impl Loaded {
     }
 }
 
-fn hidden(value: &Value) -> String {
-    let count = value.as_array().map_or(1, <[Value]>::len);
-    format!("[{}]", vec!["\"(hidden)\""; count].join(", "))
-}
-
 fn toml(value: &Value) -> String {
     match value {
         Value::Array(_, items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
@@ -63,5 +63,30 @@ fn toml(value: &Value) -> String {
             .or_else(|| number.to_f64().map(|n| n.to_string()))
             .unwrap_or_default(),
         other => serde_json::to_string(other.as_str().unwrap_or_default()).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Layers;
+
+    fn check(write_keys: &str, expected: &str) {
+        let flags = vec![("gateway.write_keys".to_owned(), write_keys.to_owned())];
+        let text = Layers { file: None, flags }.load().unwrap().to_toml();
+        let line = text.lines().find(|line| line.starts_with("write_keys")).unwrap();
+        assert_eq!(
+            line.split(" #").next().unwrap().trim_end(),
+            format!("write_keys = {expected}"),
+            "{write_keys}"
+        );
+    }
+
+    #[test]
+    fn keys_are_counted_and_never_shown() {
+        check("", "[]");
+        check("[]", "[]");
+        check("a", r#"["(hidden)"]"#);
+        check("a, b", r#"["(hidden)", "(hidden)"]"#);
+        check(r#"["a", "007"]"#, r#"["(hidden)", "(hidden)"]"#);
     }
 }

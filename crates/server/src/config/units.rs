@@ -137,38 +137,23 @@ impl Visitor<'_> for Word {
     }
 }
 
-impl<'de> serde::de::DeserializeSeed<'de> for Word {
-    type Value = String;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
 struct Words;
 
 impl<'de> Visitor<'de> for Words {
     type Value = Vec<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list, or one text with commas")
+        // A key such as `007` would arrive as the number 7, so no number is taken for a word.
+        f.write_str("a list of texts, or one text with commas; quote what is a number: [\"007\"]")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Vec<String>, E> {
         Ok(text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect())
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Vec<String>, E> {
-        Ok(vec![number.to_string()])
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Vec<String>, E> {
-        Ok(vec![number.to_string()])
-    }
-
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
         let mut words = Vec::new();
-        while let Some(word) = list.next_element_seed(Word)? {
+        while let Some(word) = list.next_element()? {
             words.push(word);
         }
         Ok(words)

@@ -100,8 +100,11 @@ impl Settings {
                 && path.starts_with('/')
                 && path.bytes().all(|b| b.is_ascii_graphic() && !b"?#%\"<>\\".contains(&b));
             check(key, path, plain, || "give a path that starts with / and needs no escapes".into())?;
-            let ours =
-                ["/healthz", "/readyz", "/metrics"].contains(&path.as_str()) || path.starts_with("/api/");
+            // Every client resolves `/a/../b` before it asks, so such a path would never be asked for.
+            let direct = !path.split('/').any(|part| part == "." || part == "..");
+            check(key, path, direct, || "give a path without . and .. in it".into())?;
+            let ours = ["/healthz", "/readyz", "/metrics"].contains(&path.as_str())
+                || ["/api/", "/dashboard/"].iter().any(|start| path.starts_with(start));
             check(key, path, !ours, || "this path is taken by the server itself".into())?;
             let twice = paths[..i].iter().any(|(_, earlier)| earlier == path);
             check(key, path, !twice, || "another public path has the same value".into())?;
