@@ -75,9 +75,18 @@ fn a_poison_record_is_isolated_shown_and_discarded() {
 
 #[test]
 fn without_dead_letters_there_is_nothing_to_list() {
+    let _turn = shared();
     let home = folder();
     let launch = Launch::new(home.path().join("data"));
+    launch.start().stop();
     check(&launch, &["dead-letter", "list"], 0, &["No dead letters"]);
     check(&launch, &["dead-letter", "show", "live", "1"], 1, &["no dead letter"]);
     check(&launch, &["dead-letter", "replay", "live"], 2, &["OFFSETS"]);
+}
+
+#[test]
+fn a_mistyped_folder_is_no_good_news() {
+    let home = folder();
+    let nothing = Launch::new(home.path().join("nothing"));
+    check(&nothing, &["dead-letter", "list"], 1, &["nothing", "--data-dir"]);
 }

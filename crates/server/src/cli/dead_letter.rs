@@ -88,6 +88,7 @@ impl SinkName {
 
 pub(super) fn run(global: &Global, command: DeadLetterCommand) -> Result<(), Failure> {
     let data_dir = DataDir::new(global.data_dir());
+    in_use(&data_dir)?;
     match command {
         DeadLetterCommand::List(args) => list(&data_dir, args.sink)?,
         DeadLetterCommand::Show(args) => show(&data_dir, &args)?,
@@ -107,6 +108,15 @@ pub(super) fn run(global: &Global, command: DeadLetterCommand) -> Result<(), Fai
                 SinkName::Live => replay(&data_dir, &args, open_live(&settings, &data_dir)?)?,
             }
         }
+    }
+    Ok(())
+}
+
+/// No dead letters is good news, which a mistyped folder must not give.
+fn in_use(data_dir: &DataDir) -> anyhow::Result<()> {
+    let stream = data_dir.stream();
+    if !stream.is_dir() {
+        bail!("there is no {}. Is --data-dir right, and has `onepixel serve` run there?", stream.display());
     }
     Ok(())
 }
