@@ -127,3 +127,32 @@ fn the_dashboard_shows_a_busy_day() {
     }
     server.stop();
 }
+
+#[test]
+fn a_long_name_from_a_stranger_does_not_push_the_dashboard_apart() {
+    let _turn = shared();
+    let home = folder();
+    let server = Launch::new(home.path().join("data")).start();
+    let site = "W".repeat(255);
+    server.hit(&format!("site={site}&event={0}&title={0}", &site[..200]));
+    server.caught_up("live", CATCH_UP);
+    let dashboard = format!("{}/", server.url());
+    let asked = json!({"dashboard": dashboard, "state": "live", "footer": "1 events", "option": "WWW"});
+    let found = browse("look.mjs", home.path(), asked);
+    check_clean(&found);
+    assert_eq!((&found["width"], &found["problem"]), (&json!(1280), &json!("")));
+    server.stop();
+}
+
+#[test]
+fn without_the_live_view_the_dashboard_shows_where_the_pipeline_stands() {
+    let _turn = shared();
+    let home = folder();
+    let server = Launch::new(home.path().join("data")).set("live.enabled", "false").start();
+    server.hit("site=quiet");
+    let dashboard = format!("{}/", server.url());
+    let asked = json!({"dashboard": dashboard, "state": "live from now on", "footer": "1 events"});
+    let found = browse("look.mjs", home.path(), asked);
+    assert!(found["problem"].as_str().unwrap().contains("the live view is off"), "{found:#}");
+    server.stop();
+}

@@ -25,7 +25,9 @@ use super::{Api, Asked, Problem};
 pub(crate) const CLIENTS_MAX: usize = 256;
 /// Hits in one push at most; what is older at that moment is left out.
 const HITS_MAX: usize = 50;
-const BYTES_MAX: usize = 1 << 20;
+/// Bytes of hits in one push: all feeds together then hold some 50 MiB for clients that do not read. Fifty ordinary
+/// hits are 40 KiB.
+const BYTES_MAX: usize = 96 << 10;
 /// Time between two pushes: well within a second for the eye, and few wake-ups under load.
 const PUSH_EVERY: Duration = Duration::from_millis(200);
 

@@ -46,23 +46,25 @@ function bucketSeconds() {
   return range <= 1800 ? 60 : range <= 86400 ? 900 : 3600 * 3;
 }
 
+// Where the pipeline stands is shown even when the numbers cannot be: with the live view off, there are none.
 async function refresh() {
-  try {
-    const bucket = bucketSeconds();
-    const lists = CARDS.map(([dimension, , order]) => get("top", query({ dimension, order, limit: 8 })));
-    const [overview, series, sites, pipeline, ...tops] = await Promise.all([
-      get("overview", query()), get("series", query({ bucket, zone: -60 * new Date().getTimezoneOffset() })), get("sites"), get("pipeline"), ...lists,
-    ]);
-    showOverview(overview);
-    showChart(series);
-    showSites(sites);
-    showPipeline(pipeline);
-    CARDS.forEach(([dimension, title, order], i) => showTop(dimension, title, order, tops[i].rows));
-    $("problem").hidden = true;
-  } catch (error) {
-    $("problem").textContent = `The numbers could not be read: ${error.message}. Trying again.`;
-    $("problem").hidden = false;
-  }
+  const problems = [];
+  const attempt = (work) => work.catch((error) => problems.push(error.message));
+  await Promise.all([attempt(refreshNumbers()), attempt(get("pipeline").then(showPipeline))]);
+  $("problem").textContent = `Not everything could be read: ${[...new Set(problems)].join("; ")}. Trying again.`;
+  $("problem").hidden = problems.length === 0;
+}
+
+async function refreshNumbers() {
+  const bucket = bucketSeconds();
+  const lists = CARDS.map(([dimension, , order]) => get("top", query({ dimension, order, limit: 8 })));
+  const [overview, series, sites, ...tops] = await Promise.all([
+    get("overview", query()), get("series", query({ bucket, zone: -60 * new Date().getTimezoneOffset() })), get("sites"), ...lists,
+  ]);
+  showOverview(overview);
+  showChart(series);
+  showSites(sites);
+  CARDS.forEach(([dimension, title, order], i) => showTop(dimension, title, order, tops[i].rows));
 }
 
 function showOverview(overview) {
@@ -176,7 +178,7 @@ async function fillFeed() {
     for (const { event } of events.reverse()) show(event, false);
     $("empty").hidden = events.length > 0;
   } catch (error) {
-    $("feed-state").textContent = `the list could not be read: ${error.message}`;
+    $("feed-state").textContent = `live from now on; earlier events could not be read: ${error.message}`;
   }
 }
 
