@@ -56,7 +56,6 @@ impl<S: Sink> Delivery<S> {
                 self.checkpoint.committed()
             }
         };
-        self.progress.set_committed(self.written);
         Ok((self.written, intent))
     }
 

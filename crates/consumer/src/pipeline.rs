@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batcher::{Batcher, Next};
 use crate::delivery::Delivery;
-use crate::trouble::{Seldom, Trouble};
+use crate::progress::LastError;
+use crate::trouble::{Seldom, Trouble, with_sources};
 use crate::{Batch, Checkpoint, CheckpointError, DeadLetters, Progress, Settings, Sink, Source};
 
 /// Why a pipeline stopped for good. Others go on; somebody must look at this one.
@@ -77,6 +78,17 @@ impl<Src: Source, Snk: Sink> Pipeline<Src, Snk> {
     /// # Errors
     /// [`PipelineError`] when going on needs a person. What can pass by itself is tried again for ever.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), PipelineError> {
+        let (progress, clock) = (self.progress.clone(), self.clock.clone());
+        let ended = self.follow(shutdown).await;
+        if let Err(error) = &ended {
+            // It stays: whoever watches must not take a pipeline that stopped for one that has nothing to do.
+            let text = format!("stopped: {}", with_sources(error));
+            progress.set_error(Some(LastError { text, since_ms: clock() }));
+        }
+        ended
+    }
+
+    async fn follow(self, shutdown: CancellationToken) -> Result<(), PipelineError> {
         let (mut batcher, mut delivery) = self.split(shutdown);
         resume(&mut batcher, &mut delivery).await?;
         loop {
@@ -135,6 +147,8 @@ async fn resume<Src: Source, Snk: Sink>(
     if reached > batcher.source().end() {
         return Err(batcher.ends_before(reached));
     }
+    // Not before: retention believes it, and a position in another stream says nothing about this one's records.
+    delivery.progress.set_committed(position);
     batcher.seek(position);
     let oldest = batcher.source().oldest();
     if oldest > position {

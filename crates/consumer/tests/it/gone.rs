@@ -73,6 +73,21 @@ async fn a_sink_that_is_ahead_of_the_stream_stops_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sink_of_another_stream_releases_nothing_of_this_one_and_says_why() {
+    for mut rig in Rig::both() {
+        rig.append(30);
+        rig.drain().await.unwrap();
+        rig.log.set_back_to(5);
+        rig.progress = std::sync::Arc::default();
+        rig.drain().await.unwrap_err();
+        let seen = rig.snapshot();
+        assert_eq!(seen.committed, 0, "retention would remove what no sink has");
+        let text = seen.last_error.unwrap().text;
+        assert!(text.starts_with("stopped: the sink is written up to offset 30"), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn damage_stops_it_after_everything_before_was_written() {
     for rig in Rig::both() {
         rig.append(15);
