@@ -37,15 +37,15 @@ const DAMAGE_MAX: usize = 100;
 pub(crate) async fn audit(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<Report> {
     let folder = data_dir.stream();
     let live = if settings.live.enabled { Some(counted(settings, data_dir)?) } else { None };
-    let archived_to = Checkpoint::open(&data_dir.checkpoint(), "archive")?.committed();
+    let before = Checkpoint::open(&data_dir.checkpoint(), "archive")?;
     let at = extent(Arc::new(OsDisk), &folder).with_context(|| {
         format!(
             "cannot read the stream in {}. Is --data-dir right, and has `onepixel serve` run there?",
             folder.display()
         )
     })?;
-    let archive = if settings.archive.enabled || archived_to > 0 {
-        Some(audit_archive(settings, data_dir, &at, archived_to).await?)
+    let archive = if settings.archive.enabled || before.committed() > 0 {
+        Some(audit_archive(settings, data_dir, &at, &before).await?)
     } else {
         None
     };
@@ -57,8 +57,9 @@ async fn audit_archive(
     settings: &Settings,
     data_dir: &DataDir,
     at: &Range<Offset>,
-    committed: Offset,
+    before: &Checkpoint,
 ) -> anyhow::Result<ArchiveReport> {
+    let committed = before.committed();
     let dead = dead_offsets(data_dir, "archive", committed)?;
     let archive = Archive::open(&settings.archive.url, &data_dir.archive())?;
     let mut report = ArchiveReport { pending: at.end.saturating_sub(committed), ..ArchiveReport::default() };
@@ -71,7 +72,12 @@ async fn audit_archive(
         }
     }
     objects.sort_by_key(|name| (name.first, name.last));
-    let mut check = Check { archive: &archive, reader: None, data_dir, oldest: at.start };
+    // An object is written after its range stands in the checkpoint, so what was listed must stand there by now.
+    let announced = announced(before).max(announced(&Checkpoint::open(&data_dir.checkpoint(), "archive")?));
+    report.unannounced =
+        objects.iter().filter(|name| name.last >= announced).map(|name| archive.url_of(name)).collect();
+    report.beyond = committed.saturating_sub(at.end);
+    let mut check = Check { archive: &archive, reader: None, data_dir, oldest: at.start, end: at.end };
     for name in objects.iter().filter(|name| name.first < committed) {
         report.objects += 1;
         match check.object(name).await? {
@@ -90,6 +96,11 @@ async fn audit_archive(
     let mut ranges: Vec<RangeInclusive<Offset>> = objects.iter().map(|name| name.first..=name.last).collect();
     report.cover(cover(&mut ranges, &dead, committed));
     Ok(report)
+}
+
+/// Objects may hold offsets below this one, and no others.
+fn announced(checkpoint: &Checkpoint) -> Offset {
+    checkpoint.intent().unwrap_or(checkpoint.committed())
 }
 
 /// Offsets below `committed` that a sink refused and that no replay has brought into it.
@@ -114,6 +125,8 @@ struct Check<'a> {
     reader: Option<Reader>,
     data_dir: &'a DataDir,
     oldest: Offset,
+    /// The stream's end: to wait for what lies beyond it would be to wait for ever.
+    end: Offset,
 }
 
 impl Check<'_> {
@@ -148,7 +161,8 @@ impl Check<'_> {
         let mut payloads = Vec::new();
         loop {
             let from = name.first.max(self.oldest) + payloads.len() as u64;
-            if from > name.last {
+            let end = self.end.min(name.last.saturating_add(1));
+            if from >= end {
                 return Ok(payloads);
             }
             let reader = match &mut self.reader {
@@ -156,7 +170,7 @@ impl Check<'_> {
                 None => self.reader.insert(Reader::open(Arc::new(OsDisk), self.data_dir.stream(), from)?),
             };
             reader.seek(from);
-            let wanted = usize::try_from(name.last - from + 1).unwrap_or(RECORDS_MAX).min(RECORDS_MAX);
+            let wanted = usize::try_from(end - from).unwrap_or(RECORDS_MAX).min(RECORDS_MAX);
             match reader.next(wanted, BYTES_MAX).await {
                 Ok(records) => payloads.extend(records.into_iter().map(|record| record.payload)),
                 // Retention went on meanwhile: what is gone cannot be compared any more.

@@ -126,6 +126,37 @@ fn names_offsets_that_are_archived_twice() {
 }
 
 #[test]
+fn a_checkpoint_that_was_lost_or_set_back_is_a_finding() {
+    let _turn = shared();
+    let home = folder();
+    let (launch, objects) = archived(home.path(), 25);
+    let path = launch.data_dir().join("checkpoint/archive.json");
+    let right = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(findings(&launch)["unannounced"].as_array().unwrap().len(), objects.len());
+    let older = r#"{"version":1,"partition":0,"committed":10,"intent":null}"#;
+    std::fs::write(&path, older).unwrap();
+    findings(&launch);
+    check(&launch, &["audit"], 1, &["AHEAD", "set back", "NOT BALANCED"]);
+    std::fs::write(&path, right).unwrap();
+    launch.balanced();
+}
+
+#[test]
+fn a_stream_that_was_replaced_is_a_finding_and_not_waited_for() {
+    let _turn = shared();
+    let home = folder();
+    let (launch, _) = archived(home.path(), 25);
+    std::fs::remove_dir_all(launch.data_dir().join("stream")).unwrap();
+    let server = launch.start();
+    server.hits("blog", 5);
+    server.stop();
+    let archive = findings(&launch);
+    assert_eq!((&archive["beyond"], &archive["pending"]), (&json!(20), &json!(0)));
+    check(&launch, &["audit"], 1, &["AHEAD", "20 offsets beyond", "WRONG", "NOT BALANCED"]);
+}
+
+#[test]
 fn a_lost_live_view_is_built_again_and_balances() {
     let _turn = shared();
     let home = folder();

@@ -42,6 +42,10 @@ pub(crate) struct ArchiveReport {
     pub(crate) damaged: Vec<Damage>,
     /// Further damaged objects that are not listed.
     pub(crate) damaged_more: u64,
+    /// Objects with offsets that the checkpoint has not announced: it was deleted or set back.
+    pub(crate) unannounced: Vec<String>,
+    /// Offsets below the checkpoint that the stream never had: it was deleted or set back.
+    pub(crate) beyond: u64,
     /// Files in the archive's folders that are not ours.
     pub(crate) foreign: Vec<String>,
 }
@@ -84,7 +88,11 @@ impl ArchiveReport {
         self.dead_lettered = found.dead_lettered;
         self.missing = ranges(found.missing);
         self.doubled = ranges(found.doubled);
-        self.balanced = self.missing.is_empty() && self.doubled.is_empty() && self.damaged.is_empty();
+        self.balanced = self.missing.is_empty()
+            && self.doubled.is_empty()
+            && self.damaged.is_empty()
+            && self.unannounced.is_empty()
+            && self.beyond == 0;
     }
 }
 
@@ -94,7 +102,7 @@ impl LiveReport {
         let pending = durable.saturating_sub(taken.end);
         let missing = ranges(left_out.missing);
         // A view that is ahead of the stream has counted events that are not there.
-        let adds_up = taken.start + counted + left_out.dead_lettered + pending == durable.max(taken.end);
+        let adds_up = taken.start + counted + left_out.dead_lettered + pending == durable;
         Self {
             balanced: adds_up && missing.is_empty(),
             counted,
@@ -149,6 +157,20 @@ impl fmt::Display for ArchiveReport {
         }
         if self.damaged_more > 0 {
             writeln!(f, "  DAMAGED    and {} objects more", self.damaged_more)?;
+        }
+        if let (Some(object), more) = (self.unannounced.first(), self.unannounced.len().saturating_sub(1)) {
+            writeln!(
+                f,
+                "  AHEAD      {object} and {more} more objects are not in the checkpoint, which was deleted or set \
+                 back: put the right one back before the server starts, or their events are archived again"
+            )?;
+        }
+        if self.beyond > 0 {
+            writeln!(
+                f,
+                "  AHEAD      the checkpoint is {} offsets beyond the end of the stream, which was deleted or set back",
+                self.beyond
+            )?;
         }
         for path in &self.foreign {
             writeln!(f, "  note       {path} is not an object of ours and was left out")?;
