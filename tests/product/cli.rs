@@ -53,3 +53,14 @@ fn every_command_explains_itself() {
     check(&launch, &["tail", "--from", "yesterday"], 2, &["start"]);
     assert!(!launch.data_dir().exists(), "asking for help leaves nothing behind");
 }
+
+#[test]
+fn a_script_that_cannot_be_written_is_an_error_and_no_crash() {
+    let home = folder();
+    let launch = Launch::new(home.path().join("data"));
+    for (file, code) in [("/dev/null", 0), ("/dev/full", 1)] {
+        let to = std::fs::File::options().write(true).open(file).unwrap();
+        let done = launch.command(["completions", "bash"]).stdout(to).output().unwrap();
+        assert_eq!(done.status.code(), Some(code), "{file}: {}", err(&done));
+    }
+}

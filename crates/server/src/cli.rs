@@ -8,6 +8,7 @@ mod dead_letter;
 mod serve;
 mod tail;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -147,8 +148,7 @@ impl Cli {
             Command::DeadLetter(command) => dead_letter::run(&self.global, command),
             Command::Config(command) => config::run(&self.global, &command),
             Command::Completions { shell } => {
-                clap_complete::generate(shell, &mut Self::command(), "onepixel", &mut std::io::stdout());
-                Ok(())
+                completions(shell).map_err(Failure::from)
             }
         };
         match outcome {
@@ -159,6 +159,13 @@ impl Cli {
             Err(Failure::Config(error)) => complain(&error.to_string(), 2),
         }
     }
+}
+
+/// Into memory first: the generator panics where it cannot write.
+fn completions(shell: clap_complete::Shell) -> std::io::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "onepixel", &mut script);
+    std::io::stdout().write_all(&script)
 }
 
 impl Global {

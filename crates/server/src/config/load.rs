@@ -158,6 +158,7 @@ mod tests {
             ("gateway.write_keys", "007"),
             ("gateway.write_keys", "[007]"),
             ("gateway.write_keys", "true"),
+            ("gateway.write_keys", "(hidden)"),
             ("dashboard.listen", "here"),
             ("archive.url", "ftp://host/folder"),
         ] {

@@ -7,6 +7,9 @@ use figment::{Profile, Provider as _, Source};
 
 use super::Loaded;
 
+/// What is shown in place of a key; no key itself, so that a printed file cannot open the door to everybody.
+pub(super) const HIDDEN: &str = "(hidden)";
+
 impl Loaded {
     /// TOML with a comment on each line that says which layer the value came from. Keys are never shown.
     pub(crate) fn to_toml(&self) -> String {
@@ -36,7 +39,7 @@ impl Loaded {
 
     /// As many as there are, however they were written.
     fn hidden(&self) -> String {
-        format!("[{}]", vec!["\"(hidden)\""; self.settings.gateway.write_keys.len()].join(", "))
+        format!("[{}]", vec![format!("{HIDDEN:?}"); self.settings.gateway.write_keys.len()].join(", "))
     }
 
     fn origin(&self, path: &str) -> String {

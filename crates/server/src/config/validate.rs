@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use onepixel_archive::Archive;
 
+use super::print::HIDDEN;
 use super::{ConfigError, Settings, Span};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -51,6 +52,10 @@ impl Settings {
             let retries = retries.unwrap_or(-1);
             check(key, retries, retries >= -1, || "give -1 (for ever), 0 or more".into())?;
         }
+        let all_told = !self.gateway.write_keys.iter().any(|key| key == HIDDEN);
+        check("gateway.write_keys", HIDDEN, all_told, || {
+            "this is what `config print` shows in place of a key; write the key itself".into()
+        })?;
         self.dashboard_listen()?;
         Archive::check_url(&self.archive.url)
             .map_err(|error| ConfigError::Value(format!("archive.url: {error}")))?;
