@@ -35,14 +35,19 @@ const PLAYWRIGHT: (&str, &str) = ("playwright-core", "1.61.0");
 /// Plays the S3 endpoint; features and version belong together.
 const S3S_FS: (&str, &str, &str) = ("s3s-fs", "0.14.1", "binary");
 
+/// The manifest of the workspace that simulates crashes.
+pub(crate) const SIMULATION: &str = "sim/Cargo.toml";
+
 /// Installs what is missing; true, or an error that says what to do.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
     rust_components(workspace)?;
     debian_packages(&DEBIAN_PROGRAMS)?;
     npm_package(workspace)?;
     cargo_tool(workspace)?;
-    run_program(&mut workspace.cargo(&["fetch", "--locked"]))
-        .context("cannot fetch the crates of Cargo.lock")?;
+    for manifest in ["Cargo.toml", SIMULATION] {
+        run_program(&mut workspace.cargo(&["fetch", "--locked", "--manifest-path", manifest]))
+            .with_context(|| format!("cannot fetch the crates that {manifest} needs"))?;
+    }
     Ok(true)
 }
 

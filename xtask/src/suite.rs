@@ -43,6 +43,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
             suite.cargo(&["build", "--release", "--package", "onepixel", "--locked"])
         });
         suite.step("Tests: unit, property, integration, whole product, documentation", Suite::tests);
+        suite.step("Tests: simulated crashes of the log", Suite::simulation);
     }
     Ok(suite.close())
 }
@@ -50,12 +51,16 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
 impl Suite<'_> {
     fn step(&mut self, title: &'static str, run: impl FnOnce(&mut Self) -> anyhow::Result<bool>) {
         println!("\n=== {title}");
-        let start = Instant::now();
+        let (start, failed) = (Instant::now(), self.tally.failed);
         let ok = run(self).unwrap_or_else(|error| {
             println!("error: {error:#}");
             false
         });
         let took = start.elapsed();
+        if !ok && self.tally.failed == failed {
+            // No test is to blame, so the step itself counts.
+            self.tally.failed += 1;
+        }
         println!("--- {} after {:.1} s", if ok { "ok" } else { "FAILED" }, took.as_secs_f32());
         self.outcomes.push(Outcome { title, ok, took });
     }
@@ -72,6 +77,14 @@ impl Suite<'_> {
         let mut command = self.offline(&["test", "--workspace", "--no-fail-fast", "--locked"]);
         command.envs(setup::environment(self.workspace).context("the tests cannot find their tools")?);
         command.env("XTASK_ONEPIXEL", self.workspace.target.join("release").join("onepixel"));
+        watch(&mut command, |line| self.tally.see(line))
+    }
+
+    /// The model of a disk that forgets is a workspace of its own, built with optimisation and the log's assertions.
+    fn simulation(&mut self) -> anyhow::Result<bool> {
+        let mut command =
+            self.offline(&["test", "--release", "--locked", "--manifest-path", setup::SIMULATION]);
+        command.env("CARGO_TARGET_DIR", self.workspace.target.join("sim"));
         watch(&mut command, |line| self.tally.see(line))
     }
 
@@ -94,54 +107,56 @@ impl Suite<'_> {
         for name in &self.tally.failures {
             println!("failed test: {name}");
         }
-        let held = verdict(&self.outcomes, &mut self.tally);
+        if self.tally.passed + self.tally.failed == 0 {
+            println!("no test ran");
+            self.tally.failed = 1;
+        }
         println!("{}", self.tally);
-        held
+        self.tally.failed == 0
     }
-}
-
-/// Whether the run held. What failed without a test to blame is counted as a failure too, and so is an empty run.
-fn verdict(outcomes: &[Outcome], tally: &mut Tally) -> bool {
-    let failed_steps = outcomes.iter().filter(|outcome| !outcome.ok).count() as u64;
-    let blamed = u64::from(tally.failed > 0);
-    tally.failed += failed_steps.saturating_sub(blamed);
-    if tally.passed + tally.failed == 0 {
-        println!("no test ran");
-        tally.failed = 1;
-    }
-    tally.failed == 0
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
-    fn check(steps: &[bool], passed: u64, failed: u64, expected: (bool, &str)) {
-        let outcome = |&ok: &bool| Outcome { title: "a step", ok, took: Duration::ZERO };
-        let outcomes: Vec<Outcome> = steps.iter().map(outcome).collect();
-        let mut tally = Tally { passed, failed, failures: Vec::new() };
-        let held = verdict(&outcomes, &mut tally);
-        assert_eq!((held, tally.to_string().as_str()), expected);
+    /// Each step is whether it held, and the tests it counted as passed and failed.
+    fn check(steps: &[(bool, u64, u64)], expected: (bool, u64)) {
+        let workspace = Workspace { root: PathBuf::new(), target: PathBuf::new() };
+        let mut suite = Suite { workspace: &workspace, outcomes: Vec::new(), tally: Tally::default() };
+        for &(ok, passed, failed) in steps {
+            suite.step("a step", |suite| {
+                suite.tally.passed += passed;
+                suite.tally.failed += failed;
+                Ok(ok)
+            });
+        }
+        let failed = suite.tally.failed;
+        assert_eq!((suite.close(), failed), expected, "{steps:?}");
     }
 
     #[test]
     fn everything_held() {
-        check(&[true, true], 12, 0, (true, "12 passed, 0 failed"));
+        check(&[(true, 0, 0), (true, 12, 0)], (true, 0));
     }
 
     #[test]
     fn a_failed_test_fails_the_run_and_is_counted_once() {
-        check(&[true, false], 12, 2, (false, "12 passed, 2 failed"));
+        check(&[(true, 0, 0), (false, 12, 2)], (false, 2));
+        check(&[(false, 12, 2), (false, 3, 1)], (false, 3));
     }
 
     #[test]
-    fn a_failed_check_counts_as_a_failure() {
-        check(&[false, true], 12, 0, (false, "12 passed, 1 failed"));
-        check(&[false, false], 12, 2, (false, "12 passed, 3 failed"));
+    fn a_failed_step_without_a_test_counts_as_a_failure() {
+        check(&[(false, 0, 0), (true, 12, 0)], (false, 1));
+        check(&[(false, 0, 0), (false, 12, 2)], (false, 3));
+        check(&[(true, 12, 0), (false, 0, 0)], (false, 1));
     }
 
     #[test]
     fn an_empty_run_fails() {
-        check(&[true, true], 0, 0, (false, "0 passed, 1 failed"));
+        check(&[(true, 0, 0), (true, 0, 0)], (false, 0));
     }
 }
