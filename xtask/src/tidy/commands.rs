@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn others_are_found() {
-        check_document("Run `cargo xtask bench`.", &[1]);
+        check_document("Run `cargo xtask deploy`.", &[1]);
         check_document("text\n```\nonepixel demo\n```\n`onepixel query`", &[3, 5]);
         check_document("```\ncargo run --release -- demo\n```", &[2]);
     }
