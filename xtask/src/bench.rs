@@ -48,14 +48,15 @@ pub(crate) fn run(workspace: &Workspace, names: &[String]) -> anyhow::Result<boo
     let _turn = take_turn(&folder)?;
     raise_file_limit()?;
     let place = Place { data: fresh(&folder.join("data"))?, onepixel: onepixel(workspace, &folder)? };
+    let file = folder.join("results.json");
     let mut results = Vec::new();
     for case in &cases {
         let result = rounds::measure(case, &place)?;
         report::print(&result);
         results.push(result);
+        // After each case, so that a run that is broken off leaves what it has.
+        write(&file, &serde_json::to_vec_pretty(&report::json(&results))?)?;
     }
-    let file = folder.join("results.json");
-    write(&file, &serde_json::to_vec_pretty(&report::json(&results))?)?;
     println!("\nevery round, as JSON: {}", file.display());
     Ok(results.iter().all(rounds::CaseResult::is_clean))
 }

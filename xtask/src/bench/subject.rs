@@ -26,10 +26,18 @@ const POLL_EVERY: Duration = Duration::from_millis(20);
 /// A batch of the archive: what it has not filled yet it leaves waiting, by its own rule.
 const ARCHIVE_BATCH: u64 = 10_000;
 
-/// Where servers keep their files, and the program to measure.
+/// Where servers keep their files as long as this lives, and the program to measure.
 pub(super) struct Place {
     pub(super) data: PathBuf,
     pub(super) onepixel: PathBuf,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.data) {
+            eprintln!("cannot remove {}: {error}", self.data.display());
+        }
+    }
 }
 
 /// A server that answers.
