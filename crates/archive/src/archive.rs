@@ -135,13 +135,18 @@ impl Archive {
         partition: u32,
         offset: Offset,
     ) -> Result<bool, ReadArchiveError> {
-        let mut listed = self.list_below(&ObjectName::hour_folder(time));
+        let mut listed = self.list_hour(time);
         while let Some(entry) = listed.try_next().await? {
             if matches!(entry, Listed::Object { name, .. } if name.holds(partition, offset)) {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Everything in the folder of the hour of `time`.
+    pub(crate) fn list_hour(&self, time: Time) -> BoxStream<'static, Result<Listed, ReadArchiveError>> {
+        self.list_below(&ObjectName::hour_folder(time))
     }
 
     fn list_below(&self, folder: &str) -> BoxStream<'static, Result<Listed, ReadArchiveError>> {

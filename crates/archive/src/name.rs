@@ -39,6 +39,11 @@ impl ObjectName {
         (self.last - self.first).saturating_add(1)
     }
 
+    /// True when both hold the record at some offset.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        self.partition == other.partition && self.first <= other.last && other.first <= self.last
+    }
+
     /// True when the object holds the record at `offset` of `partition`.
     pub fn holds(&self, partition: u32, offset: Offset) -> bool {
         self.partition == partition && (self.first..=self.last).contains(&offset)

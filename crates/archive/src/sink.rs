@@ -8,7 +8,7 @@ use onepixel_consumer::{Batch, Offset, Record, Sink, SinkError};
 
 use crate::limits::PUTS_IN_FLIGHT_MAX;
 use crate::run::{self, Run};
-use crate::{Archive, WriteArchiveError};
+use crate::{Archive, Listed, ReadArchiveError, WriteArchiveError};
 
 /// Writes batches into an [`Archive`].
 ///
@@ -17,12 +17,44 @@ use crate::{Archive, WriteArchiveError};
 #[derive(Debug)]
 pub struct ArchiveSink {
     archive: Archive,
+    /// Nothing was written yet: what comes first may be there already, in other objects.
+    unwritten: bool,
 }
 
 impl ArchiveSink {
     /// A sink into `archive`.
     pub fn new(archive: Archive) -> Self {
-        Self { archive }
+        Self { archive, unwritten: true }
+    }
+
+    /// Refuses to archive twice. A repeated batch has the names of its first time; other objects with its offsets mean
+    /// that the checkpoint is not the one that goes with this archive. Asked once, since it costs a listing of the
+    /// hour. Who may not list may still write.
+    async fn check_first(&self, runs: &[Run]) -> Result<(), SinkError> {
+        match self.other_object(runs).await {
+            Ok(None) => Ok(()),
+            Ok(Some(url)) => Err(SinkError::Unavailable(Box::new(AlreadyArchived { url }))),
+            Err(error) => {
+                tracing::debug!(%error, "cannot tell whether the archive holds the first batch already");
+                Ok(())
+            }
+        }
+    }
+
+    async fn other_object(&self, runs: &[Run]) -> Result<Option<String>, ReadArchiveError> {
+        let mut hours: Vec<_> = runs.iter().map(|run| run.name.first_at.hour_start()).collect();
+        hours.sort_unstable();
+        hours.dedup();
+        for hour in hours {
+            let mut listed = self.archive.list_hour(hour);
+            while let Some(entry) = listed.try_next().await? {
+                let Listed::Object { name, .. } = entry else { continue };
+                if runs.iter().any(|run| name.overlaps(&run.name)) && runs.iter().all(|run| name != run.name) {
+                    return Ok(Some(self.archive.url_of(&name)));
+                }
+            }
+        }
+        Ok(None)
     }
 
     async fn write_runs(&self, records: &[Record], runs: &[Run]) -> Result<(), SinkError> {
@@ -47,7 +79,12 @@ impl Sink for ArchiveSink {
 
     async fn write(&mut self, batch: &Batch) -> Result<(), SinkError> {
         let runs = run::split(batch.partition, &batch.records)?;
-        self.write_runs(&batch.records, &runs).await
+        if self.unwritten {
+            self.check_first(&runs).await?;
+        }
+        self.write_runs(&batch.records, &runs).await?;
+        self.unwritten = false;
+        Ok(())
     }
 
     /// Removes the objects that a write of the batch makes. A batch that is refused has made none.
@@ -74,6 +111,17 @@ impl Sink for ArchiveSink {
         }
         self.write_runs(std::slice::from_ref(record), &runs).await
     }
+}
+
+/// Somebody has to say which of the two is right; until then nothing is written.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{url} holds some of these events already: the checkpoint was deleted or set back, or another server writes into \
+     this archive. Nothing is written, lest they be there twice: put back the checkpoint that goes with this archive, \
+     or move the objects from this one on away"
+)]
+struct AlreadyArchived {
+    url: String,
 }
 
 fn unavailable(error: WriteArchiveError) -> SinkError {

@@ -44,3 +44,22 @@ async fn a_retracted_batch_leaves_nothing_of_its_own() {
     sink.retract(&batch).await.unwrap();
     assert_eq!(tree(folder.path()), before);
 }
+
+#[tokio::test]
+async fn what_lies_in_other_objects_already_is_not_written_again_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = |offsets: std::ops::Range<u64>| batch(offsets.map(|n| record(n, n as i64)).collect());
+    sink(folder.path()).write(&records(0..50)).await.unwrap();
+    sink(folder.path()).write(&records(50..100)).await.unwrap();
+    let before = tree(folder.path());
+    // Each time with a checkpoint that was set back.
+    for offsets in [0..100, 0..10, 40..60, 99..110] {
+        let error = sink(folder.path()).write(&records(offsets)).await.unwrap_err();
+        assert!(matches!(error, SinkError::Unavailable(_)));
+        assert!(error.to_string().contains("checkpoint was deleted or set back"), "{error}");
+        assert_eq!(tree(folder.path()), before);
+    }
+    sink(folder.path()).write(&records(50..100)).await.unwrap();
+    assert_eq!(tree(folder.path()), before, "the batch that a crash interrupted is written again");
+    sink(folder.path()).write(&records(100..110)).await.unwrap();
+}
