@@ -49,7 +49,7 @@ pub(crate) async fn audit(settings: &Settings, data_dir: &DataDir) -> anyhow::Re
     } else {
         None
     };
-    let live = live.map(|counted| audit_live(&counted, data_dir, at.end)).transpose()?;
+    let live = live.map(|counted| audit_live(&counted, data_dir, &at)).transpose()?;
     Ok(Report::new(at.end, archive, live))
 }
 
@@ -207,15 +207,43 @@ fn counted(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<Counted> {
     }
 }
 
-fn audit_live(counted: &Counted, data_dir: &DataDir, durable: Offset) -> anyhow::Result<LiveReport> {
+fn audit_live(counted: &Counted, data_dir: &DataDir, at: &Range<Offset>) -> anyhow::Result<LiveReport> {
     let (first, position) = match &counted.of {
         Some(of) => (of.first.unwrap_or(0), of.position.unwrap_or(0)),
         None => (0, 0),
     };
+    let first = began(first, &counted.gaps, at.start);
     let dead = dead_offsets(data_dir, "live", position)?;
     let mut left_out = Coverage::default();
     for gap in &counted.gaps {
-        left_out.gap(gap.first, gap.end, &dead);
+        left_out.gap(gap.first.max(first), gap.end, &dead);
     }
-    Ok(LiveReport::new(counted.of.as_ref().map_or(0, |of| of.counted), durable, first..position, left_out))
+    Ok(LiveReport::new(counted.of.as_ref().map_or(0, |of| of.counted), at.end, first..position, left_out))
+}
+
+/// Where the view began. A new one starts at the oldest record of the stream, which is `oldest` or was an older one;
+/// what retention had removed by then is its first gap.
+fn began(first: Offset, gaps: &[Gap], oldest: Offset) -> Offset {
+    gaps.first().filter(|gap| gap.first == first).map_or(first, |gap| gap.end.min(oldest).max(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_began_behind_what_was_gone_by_then() {
+        fn check(first: Offset, gaps: &[(Offset, Offset)], oldest: Offset, expected: Offset) {
+            let gaps: Vec<_> = gaps.iter().map(|&(first, end)| Gap { first, end }).collect();
+            assert_eq!(began(first, &gaps, oldest), expected, "{first} {gaps:?} {oldest}");
+        }
+        check(0, &[], 50, 0);
+        check(0, &[(0, 50)], 50, 50);
+        check(0, &[(0, 50)], 80, 50);
+        // What the stream still holds should have been counted.
+        check(0, &[(0, 50)], 0, 0);
+        check(0, &[(0, 50)], 20, 20);
+        check(0, &[(10, 50)], 50, 0);
+        check(30, &[(30, 50), (60, 70)], 10, 30);
+    }
 }
