@@ -21,15 +21,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Api, Asked, Problem};
 
-/// Open feeds at most: each holds a connection and reads the stream.
-pub(crate) const CLIENTS_MAX: usize = 256;
+/// Open feeds at most: each holds a connection and a frame of the log (up to 4 MiB), and reads the log for itself on
+/// the threads that also take hits.
+pub(crate) const CLIENTS_MAX: usize = 32;
 /// Hits in one push at most; what is older at that moment is left out.
 const HITS_MAX: usize = 50;
-/// Bytes of hits in one push: all feeds together then hold some 50 MiB for clients that do not read. Fifty ordinary
+/// Bytes of hits in one push, whichever comes first: what a client that does not read makes us hold. Fifty ordinary
 /// hits are 40 KiB.
 const BYTES_MAX: usize = 96 << 10;
 /// Time between two pushes: well within a second for the eye, and few wake-ups under load.
 const PUSH_EVERY: Duration = Duration::from_millis(200);
+/// The same after a push that left hits out: nobody can read them anyway, and each jump ahead in the log costs far
+/// more than reading on.
+const PUSH_EVERY_SKIPPING: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct From {
@@ -41,7 +45,8 @@ struct Feed {
     reader: Reader,
     /// The offset of the next hit.
     next: Offset,
-    pushed_at: Option<Instant>,
+    /// The next push is not before this moment.
+    not_before: Option<Instant>,
     stop: CancellationToken,
     _permit: OwnedSemaphorePermit,
 }
@@ -60,7 +65,7 @@ pub(crate) async fn follow(
     let end = api.stream.state().durable;
     let from = seen.map_or(query.from.unwrap_or(end), |offset| offset.saturating_add(1)).min(end);
     let reader = api.stream.reader(from);
-    let feed = Feed { reader, next: from, pushed_at: None, stop: api.stop.clone(), _permit: permit };
+    let feed = Feed { reader, next: from, not_before: None, stop: api.stop.clone(), _permit: permit };
     let pushes = stream::unfold(feed, |mut feed| async move {
         let events = feed.next().await?;
         Some((stream::iter(events.into_iter().map(Ok::<Event, Infallible>)), feed))
@@ -72,9 +77,9 @@ pub(crate) async fn follow(
 impl Feed {
     /// The next push, or `None` when the server stops.
     async fn next(&mut self) -> Option<Vec<Event>> {
-        if let Some(at) = self.pushed_at {
+        if let Some(at) = self.not_before {
             tokio::select! {
-                () = tokio::time::sleep_until(at + PUSH_EVERY) => {}
+                () = tokio::time::sleep_until(at) => {}
                 () = self.stop.cancelled() => return None,
             }
         }
@@ -86,7 +91,8 @@ impl Feed {
             };
             match records {
                 Ok(records) => {
-                    self.pushed_at = Some(Instant::now());
+                    let pause = if skipped > 0 { PUSH_EVERY_SKIPPING } else { PUSH_EVERY };
+                    self.not_before = Some(Instant::now() + pause);
                     self.next = records.last().map_or(self.next, |last| last.offset + 1);
                     let mut events: Vec<Event> = records.iter().map(hit).collect();
                     if skipped > 0 {
