@@ -49,7 +49,8 @@ impl ArchiveSink {
             let mut listed = self.archive.list_hour(hour);
             while let Some(entry) = listed.try_next().await? {
                 let Listed::Object { name, .. } = entry else { continue };
-                if runs.iter().any(|run| name.overlaps(&run.name)) && runs.iter().all(|run| name != run.name) {
+                if runs.iter().any(|run| name.overlaps(&run.name)) && runs.iter().all(|run| name != run.name)
+                {
                     return Ok(Some(self.archive.url_of(&name)));
                 }
             }
