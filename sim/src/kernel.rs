@@ -191,6 +191,8 @@ impl File {
             Leaves::Prefix => old.min(new) + random.below(old.abs_diff(new) + 1),
             Leaves::Mixture => random.pick(&[old, new]),
         };
+        // A file's first sector, and so its header, is there as far as it was written, or not at all.
+        let size = if size < new.min(SECTOR) && size > old { old } else { size };
         let mut bytes = self.safe.clone();
         bytes.resize(size, 0);
         for (sector, contents) in &self.since {

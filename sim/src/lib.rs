@@ -14,5 +14,6 @@ pub mod life;
 pub mod log;
 pub mod model;
 pub mod random;
+pub mod run;
 pub mod seed;
 pub mod trace;

@@ -335,18 +335,27 @@ impl Script<'_> {
         Ok(())
     }
 
-    /// Releases everything and lets it grow old, which the writer's upkeep sees within about a second.
+    /// Releases all but the last record and lets them grow old, which the writer's upkeep sees within about a second.
     async fn retain(&mut self) -> Result<(), Violation> {
-        let end = self.stream.state().durable;
-        if end != self.end || end == self.stream.state().oldest {
+        let (end, oldest) = (self.end, self.stream.state().oldest);
+        let kept = self.newest_segment();
+        if self.stream.state().durable != end || kept <= oldest {
             return Ok(());
         }
         self.look_at_the_time(true);
-        self.story.released.push((self.disk.changes(), end));
-        self.stream.release(end);
+        self.story.released.push((self.disk.changes(), end - 1));
+        self.stream.release(end - 1);
         self.hand.advance(u64::try_from(self.plan.settings.retention.as_millis()).unwrap_or(u64::MAX) + 1);
         self.keys.clear();
-        self.until("retention never came", |stream| stream.state().oldest == end).await
+        self.until("retention never came", |stream| stream.state().oldest == kept).await
+    }
+
+    /// The first offset of the newest segment that holds a record.
+    fn newest_segment(&self) -> Offset {
+        let kernel = self.disk.look();
+        let names = kernel.names().filter(|path| path.extension().is_some_and(|it| it == "log"));
+        let bases = names.filter_map(|path| path.file_stem()?.to_str()?.parse().ok());
+        bases.filter(|base| *base < self.end).max().unwrap_or(0)
     }
 }
 

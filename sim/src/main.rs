@@ -2,10 +2,9 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's output is its product")]
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use onepixel_sim::disk::Faults;
-use onepixel_sim::seed::{self, Report};
+use onepixel_sim::run::{self, Outcome};
+use onepixel_sim::seed::Report;
 
 const USAGE: &str = "usage: sim [--seeds N] [--from SEED] [--quiet]";
 
@@ -15,16 +14,14 @@ struct Arguments {
     is_quiet: bool,
 }
 
-type Outcome = (u64, Result<Report, String>);
-
 fn main() -> ExitCode {
     let Some(arguments) = arguments() else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    match run(&arguments) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+    match run::seeds(arguments.from, arguments.seeds) {
+        Ok(outcomes) if report(&outcomes, &arguments) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(1),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(1)
@@ -44,39 +41,6 @@ fn arguments() -> Option<Arguments> {
         }
     }
     Some(arguments)
-}
-
-/// Runs all seeds on all processors; true if every promise held.
-fn run(arguments: &Arguments) -> std::io::Result<bool> {
-    let threads = std::thread::available_parallelism()?.get();
-    let (next, stop) = (AtomicU64::new(arguments.from), AtomicBool::new(false));
-    let end = arguments.from.saturating_add(arguments.seeds);
-    let results: Vec<_> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(&next, end, &stop))).collect();
-        workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
-    });
-    let mut outcomes: Vec<Outcome> = Vec::new();
-    for result in results {
-        outcomes
-            .extend(result.map_err(|_| std::io::Error::other("a worker panicked; its words are above"))??);
-    }
-    outcomes.sort_by_key(|(seed, _)| *seed);
-    Ok(report(&outcomes, arguments))
-}
-
-fn work(next: &AtomicU64, end: u64, stop: &AtomicBool) -> std::io::Result<Vec<Outcome>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let mut outcomes = Vec::new();
-    while !stop.load(Ordering::Relaxed) {
-        let seed = next.fetch_add(1, Ordering::Relaxed);
-        if seed >= end {
-            break;
-        }
-        let outcome = seed::run(seed, Faults::default(), &runtime);
-        stop.fetch_or(outcome.is_err(), Ordering::Relaxed);
-        outcomes.push((seed, outcome));
-    }
-    Ok(outcomes)
 }
 
 fn report(outcomes: &[Outcome], arguments: &Arguments) -> bool {

@@ -18,7 +18,7 @@ use crate::trace::Trace;
 /// Lives of a log one after the other.
 const LIVES: usize = 3;
 /// One seed in so many has its log crash at every change.
-const EVERY_MOMENT: u64 = 16;
+const EVERY_MOMENT: u64 = 32;
 /// One seed in so many waits for retention, which takes a second a life.
 const RETENTION: u64 = 500;
 /// How often a seed is begun again on a machine that is too slow.
@@ -118,7 +118,7 @@ impl<'a> Lives<'a> {
             if at > 0 {
                 kernel.apply(&life.changes[at - 1]);
             }
-            let is_looked_at = self.is_thorough || self.random.one_in(moments.div_ceil(6));
+            let is_looked_at = self.is_thorough || self.random.one_in(moments.div_ceil(4));
             if at == survives || is_looked_at {
                 let leaves =
                     if self.random.one_in(4) { Leaves::All } else { self.random.pick(&Leaves::POWER) };
