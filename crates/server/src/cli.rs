@@ -147,9 +147,7 @@ impl Cli {
             Command::Audit(args) => audit::run(&self.global, &args),
             Command::DeadLetter(command) => dead_letter::run(&self.global, command),
             Command::Config(command) => config::run(&self.global, &command),
-            Command::Completions { shell } => {
-                completions(shell).map_err(Failure::from)
-            }
+            Command::Completions { shell } => completions(shell).map_err(Failure::from),
         };
         match outcome {
             Ok(()) => ExitCode::SUCCESS,
