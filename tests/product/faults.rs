@@ -2,5 +2,6 @@
 //! on it and nothing else, and nothing that was acknowledged.
 
 mod archive_down;
+mod broken;
 mod disk_full;
 mod live_locked;

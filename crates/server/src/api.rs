@@ -244,6 +244,8 @@ struct PipelineState {
     free_bytes: u64,
     /// Where the pixel answers: what a snippet needs.
     pixel_path: String,
+    /// The port of the pixel, if the page itself has another.
+    pixel_port: Option<u16>,
     consumers: Vec<ConsumerState>,
 }
 
@@ -276,6 +278,14 @@ async fn pipeline(State(api): State<Arc<Api>>) -> Json<PipelineState> {
             error: at.last_error.map(|error| error.text),
         }
     });
+    let broken = api.parts.broken.iter().map(|(name, error)| ConsumerState {
+        name,
+        committed: 0,
+        lag: state.durable,
+        dead_lettered: 0,
+        skipped: 0,
+        error: Some(error.clone()),
+    });
     Json(PipelineState {
         status,
         durable: state.durable,
@@ -283,6 +293,7 @@ async fn pipeline(State(api): State<Arc<Api>>) -> Json<PipelineState> {
         stored_bytes: state.stored_bytes,
         free_bytes: state.free_bytes,
         pixel_path: api.parts.pixel_path.clone(),
-        consumers: consumers.collect(),
+        pixel_port: api.parts.other_port,
+        consumers: consumers.chain(broken).collect(),
     })
 }

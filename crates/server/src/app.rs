@@ -30,6 +30,10 @@ pub(crate) struct Parts {
     pub(crate) progress: Vec<(&'static str, Arc<Progress>)>,
     pub(crate) metrics: Metrics,
     pub(crate) pixel_path: String,
+    /// The gateway's port, if the dashboard has another.
+    pub(crate) other_port: Option<u16>,
+    /// Consumers that could not be started, and why.
+    pub(crate) broken: Vec<(&'static str, String)>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -53,29 +57,35 @@ const FORGET_PAUSE: Duration = Duration::from_millis(200);
 
 impl App {
     /// Opens everything in `data_dir` and starts the consumers. `own_listener`: the dashboard has one of its own.
-    /// `connections_max`: what the system's limit on open files leaves for connections.
+    /// `port` is the gateway's, `connections_max` what the system's limit on open files leaves for connections.
     pub(crate) fn open(
         settings: &Settings,
         data_dir: &DataDir,
         own_listener: bool,
+        port: u16,
         connections_max: usize,
     ) -> anyhow::Result<Self> {
         let clock = clock::system();
         let stream = open_stream(settings, data_dir, &clock)?;
-        let (running, store) = start_consumers(settings, data_dir, &stream, &clock)?;
+        let started = start_consumers(settings, data_dir, &stream, &clock)?;
         let elsewhere = match settings.archive.enabled {
+            // What a consumer needs that could not be started stays in the stream.
+            _ if !started.broken.is_empty() => Some(0),
             true => None,
             false => Some(Checkpoint::open(&data_dir.checkpoint(), "archive")?.committed()),
         };
+        let (running, store) = (started.running, started.store);
         let gateway_metrics = onepixel_gateway::Metrics::default();
         let parts = Arc::new(Parts {
             stream: stream.clone(),
             progress: running.iter().map(|one| (one.name, one.progress.clone())).collect(),
             metrics: Metrics::new(|registry| gateway_metrics.register(registry)),
             pixel_path: settings.gateway.pixel_path.clone(),
+            other_port: own_listener.then_some(port),
+            broken: started.broken,
             stop: CancellationToken::new(),
         });
-        let retention = settings.live.enabled.then(|| {
+        let retention = store.is_some().then(|| {
             Arc::new(Mutex::new(Retention::new(&data_dir.live(), settings.live.ttl.0, clock.clone())))
         });
         let admin = admin::routes().with_state(parts.clone());
@@ -195,7 +205,13 @@ fn open_stream(settings: &Settings, data_dir: &DataDir, clock: &Clock) -> anyhow
         disk_watermark_bytes: settings.stream.disk_watermark.0,
         ..onepixel_stream::Settings::new(data_dir.stream())
     };
-    let (stream, recovered) = Stream::open(Arc::new(OsDisk), wanted, clock.clone())?;
+    let (stream, recovered) = Stream::open(Arc::new(OsDisk), wanted, clock.clone()).with_context(|| {
+        let folder = data_dir.stream();
+        format!(
+            "cannot open the stream in {}. Is --data-dir right, and may this user write there?",
+            folder.display()
+        )
+    })?;
     if let Some(cut) = recovered.cut {
         tracing::warn!(
             path = %cut.path.display(), position = cut.position, bytes = cut.bytes,
@@ -206,28 +222,69 @@ fn open_stream(settings: &Settings, data_dir: &DataDir, clock: &Clock) -> anyhow
     Ok(stream)
 }
 
+/// The consumers of this process.
+#[derive(Default)]
+struct Started {
+    running: Vec<Running>,
+    store: Option<Arc<LiveStore>>,
+    broken: Vec<(&'static str, String)>,
+}
+
+impl Started {
+    /// A sink that cannot be opened stops neither the intake nor the other one.
+    fn broke(&mut self, name: &'static str, error: &anyhow::Error) {
+        let error = crate::cli::with_causes(error);
+        tracing::error!(
+            consumer = name,
+            "{error}. Events are taken and wait in the stream; mend it and restart"
+        );
+        self.broken.push((name, error));
+    }
+}
+
 fn start_consumers(
     settings: &Settings,
     data_dir: &DataDir,
     stream: &Stream,
     clock: &Clock,
-) -> anyhow::Result<(Vec<Running>, Option<Arc<LiveStore>>)> {
+) -> anyhow::Result<Started> {
     let context = pipelines::Context { data_dir, stream, clock };
-    let mut running = Vec::new();
+    let mut started = Started::default();
     if settings.archive.enabled {
-        let archive = Archive::open(&settings.archive.url, &data_dir.archive())
-            .with_context(|| format!("cannot open the archive (archive.url = {:?})", settings.archive.url))?;
-        running.push(context.start(ArchiveSink::new(archive), pipelines::archive(settings))?);
+        match open_archive(settings, data_dir) {
+            Ok(sink) => started.running.push(context.start(sink, pipelines::archive(settings))?),
+            Err(error) => started.broke("archive", &error),
+        }
     }
-    if !settings.live.enabled {
-        return Ok((running, None));
+    if settings.live.enabled {
+        match open_live(settings, data_dir, clock) {
+            Ok((sink, store)) => {
+                started.running.push(context.start(sink, pipelines::live(settings))?);
+                started.store = Some(Arc::new(store));
+            }
+            Err(error) => started.broke("live", &error),
+        }
     }
+    Ok(started)
+}
+
+fn open_archive(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<ArchiveSink> {
+    let url = &settings.archive.url;
+    let archive = Archive::open(url, &data_dir.archive());
+    Ok(ArchiveSink::new(archive.with_context(|| format!("cannot open the archive (archive.url = {url:?})"))?))
+}
+
+fn open_live(
+    settings: &Settings,
+    data_dir: &DataDir,
+    clock: &Clock,
+) -> anyhow::Result<(LiveSink, LiveStore)> {
     let (path, ttl) = (data_dir.live(), settings.live.ttl.0);
-    let sink = LiveSink::open(&path, ttl, clock.clone()).context("cannot open the live view")?;
-    let store =
-        LiveStore::open(&path, ttl, clock.clone()).context("cannot open the live view for reading")?;
-    running.push(context.start(sink, pipelines::live(settings))?);
-    Ok((running, Some(Arc::new(store))))
+    let advice = "cannot open the live view; if the file is damaged, move live.sqlite* away: it is built again from \
+                  what the stream retains";
+    let sink = LiveSink::open(&path, ttl, clock.clone()).context(advice)?;
+    let store = LiveStore::open(&path, ttl, clock.clone()).context(advice)?;
+    Ok((sink, store))
 }
 
 fn open_ingest(settings: &Settings, data_dir: &DataDir, clock: &Clock) -> anyhow::Result<Ingest> {

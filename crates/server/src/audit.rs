@@ -148,7 +148,7 @@ impl Check<'_> {
             Ok(lines) => lines,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let promised = name.last - name.first + 1;
+        let promised = (name.last - name.first).saturating_add(1);
         Ok(match differs {
             Some(offset) => Err(format!("the line of offset {offset} is not the record in the stream")),
             None if lines != promised => Err(format!("{lines} lines where the name promises {promised}")),

@@ -191,7 +191,7 @@ fn archive_flag(url: &Option<String>) -> Option<(String, String)> {
 }
 
 /// The error and its causes, each said once: many of our errors quote their cause.
-fn with_causes(error: &anyhow::Error) -> String {
+pub(crate) fn with_causes(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !text.contains(&cause) {

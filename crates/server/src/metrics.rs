@@ -95,6 +95,11 @@ impl Metrics {
             put(&self.skipped, at.skipped);
             put(&self.failing, u64::from(at.last_error.is_some()));
         }
+        for (name, _) in &parts.broken {
+            let label = Consumer { consumer: name };
+            set(&self.lag.get_or_create(&label), state.durable);
+            set(&self.failing.get_or_create(&label), 1);
+        }
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)

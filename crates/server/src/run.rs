@@ -1,7 +1,7 @@
 //! Start, watch, drain: the life of one server process.
 
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -27,7 +27,8 @@ pub(crate) fn serve(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<(
     let dashboard =
         settings.dashboard_listen()?.map(|address| bind(address, "dashboard.listen")).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let app = App::open(settings, data_dir, dashboard.is_some(), connections_max)?;
+    let app =
+        App::open(settings, data_dir, dashboard.is_some(), gateway.local_addr()?.port(), connections_max)?;
     banner(
         settings,
         data_dir,
@@ -53,8 +54,20 @@ async fn until_stopped(app: App, gateway: TcpListener, dashboard: Option<TcpList
     let deadline = tokio::time::Instant::now() + STOP_WITHIN;
     app.stopping();
     stop.cancel();
-    doors.await?;
-    app.drain(deadline).await
+    tokio::select! {
+        drained = async {
+            doors.await?;
+            app.drain(deadline).await
+        } => drained,
+        _ = term.recv() => hurried(),
+        _ = int.recv() => hurried(),
+    }
+}
+
+/// Cutting the drain is as safe as a crash: what was acknowledged is in the stream.
+fn hurried() -> anyhow::Result<()> {
+    tracing::warn!("told to stop a second time: stopping at once, the rest is written after the next start");
+    Ok(())
 }
 
 fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
@@ -89,6 +102,8 @@ fn banner(
     own: Option<SocketAddr>,
 ) -> anyhow::Result<()> {
     let pixel = &settings.gateway.pixel_path;
+    let (gateway, listening) = (reachable(gateway), gateway);
+    let own = own.map(reachable);
     let archive = match settings.archive.url.as_str() {
         _ if !settings.archive.enabled => "off".to_owned(),
         "" => data_dir.archive().display().to_string(),
@@ -106,6 +121,16 @@ fn banner(
     writeln!(out, "Archive    {archive}")?;
     writeln!(out, "Stop with Ctrl-C. Prove that nothing was lost with: onepixel audit")?;
     out.flush()?;
-    tracing::info!("listening on http://{gateway}");
+    tracing::info!("listening on http://{listening}");
     Ok(())
+}
+
+/// An address that a browser on this machine can open: who listens on every address is reached on loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        host => host,
+    };
+    SocketAddr::new(host, address.port())
 }

@@ -23,6 +23,8 @@ struct Cached {
     free_bytes: u64,
     asked_ms: Option<u64>,
     failed: bool,
+    /// The folder is not there any more.
+    gone: bool,
 }
 
 impl Space {
@@ -48,6 +50,12 @@ impl Space {
         self.free_bytes() < self.watermark_bytes
     }
 
+    /// True when the folder was taken away: what is written now lands in files that nobody can open again.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.free_bytes();
+        self.lock().gone
+    }
+
     /// The log wrote this many bytes.
     pub(crate) fn spend(&self, bytes: u64) {
         let mut cached = self.lock();
@@ -61,12 +69,13 @@ impl Space {
 
     fn ask(&self, cached: &mut Cached) {
         match self.disk.free_bytes(&self.dir) {
-            Ok(free_bytes) => *cached = Cached { free_bytes, asked_ms: None, failed: false },
+            Ok(free_bytes) => *cached = Cached { free_bytes, asked_ms: None, failed: false, gone: false },
             Err(error) => {
                 if !cached.failed {
                     tracing::warn!(dir = %self.dir.display(), %error, "cannot tell the free disk space");
                 }
                 cached.failed = true;
+                cached.gone = error.kind() == std::io::ErrorKind::NotFound;
             }
         }
     }

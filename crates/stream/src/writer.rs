@@ -21,6 +21,9 @@ use crate::{AppendError, Appended, Key, Offset, OpenError, Settings, record, sid
 /// How often the writer looks after the log when nothing is appended.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 
+/// Why a log without its folder fails.
+const FOLDER_GONE: &str = "its folder was moved or deleted while it was open";
+
 /// The writer's thread.
 pub(crate) struct Writer {
     log: Log,
@@ -130,6 +133,9 @@ impl Writer {
         if let Some(reason) = self.shared.failure() {
             return Err(AppendError::Failed { reason });
         }
+        if self.shared.space.is_gone() {
+            return Err(self.refuse(WriteError::Fatal(FOLDER_GONE.to_owned())));
+        }
         if self.shared.space.is_low() {
             return Err(AppendError::DiskFull);
         }
@@ -236,6 +242,10 @@ impl Writer {
             return;
         }
         self.kept_up = Instant::now();
+        if self.shared.space.is_gone() {
+            drop(self.refuse(WriteError::Fatal(FOLDER_GONE.to_owned())));
+            return;
+        }
         if let Err(error) = self.retention.apply(&mut self.log, &self.shared) {
             drop(self.refuse(error));
         }

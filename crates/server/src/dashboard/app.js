@@ -139,7 +139,8 @@ function showSites(sites) {
 }
 
 function showPipeline(pipeline) {
-  $("snippet").textContent = `<img src="${location.origin}${pipeline.pixel_path}?site=my-site" alt="" width="1" height="1" referrerpolicy="no-referrer-when-downgrade">`;
+  const origin = pipeline.pixel_port ? `${location.protocol}//${location.hostname}:${pipeline.pixel_port}` : location.origin;
+  $("snippet").textContent = `<img src="${origin}${pipeline.pixel_path}?site=my-site" alt="" width="1" height="1" referrerpolicy="no-referrer-when-downgrade">`;
   const parts = pipeline.consumers.map((one) =>
     `${one.name}: ${number.format(one.committed)} done, ${number.format(one.lag)} to go` + (one.error ? ` (${one.error})` : ""));
   $("pipeline").textContent = `${number.format(pipeline.durable)} events are durable. ${parts.join(". ")}.`;
