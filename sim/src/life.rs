@@ -59,6 +59,8 @@ pub struct Plan<'a> {
     pub faults: Faults,
     /// Whether retention removes something.
     pub retains: bool,
+    /// The time, which goes on from life to life.
+    pub hand: &'a Hand,
 }
 
 struct Script<'a> {
@@ -92,7 +94,7 @@ pub async fn live(
     random: &mut Random,
     made: &mut u32,
 ) -> Result<Life, Stopped> {
-    let (disk, hand) = (SimDisk::new(kernel, plan.faults), Hand::default());
+    let (disk, hand) = (SimDisk::new(kernel, plan.faults), plan.hand.clone());
     let (stream, recovered) =
         log::open(&disk, plan.settings, &hand).map_err(|error| format!("cannot open: {error}"))?;
     story.promises.push(Promise { from: disk.changes(), end: recovered.next, power: true });

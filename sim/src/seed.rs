@@ -10,7 +10,7 @@ use crate::damage;
 use crate::disk::Faults;
 use crate::kernel::{Kernel, Leaves};
 use crate::life::{self, Life, Plan, Stopped};
-use crate::log::{self, Opened};
+use crate::log::{self, Hand, Opened};
 use crate::model::{Chunk, Promise, Story, Violation, require};
 use crate::random::Random;
 use crate::trace::Trace;
@@ -91,8 +91,10 @@ impl<'a> Lives<'a> {
 
     fn run(mut self) -> Result<Report, Stopped> {
         let (mut kernel, mut story, mut made) = (Kernel::default(), Story::default(), 0);
+        let hand = Hand::default();
         for _ in 0..LIVES {
-            let plan = Plan { settings: &self.settings, faults: self.faults, retains: self.retains };
+            let (faults, retains) = (self.faults, self.retains);
+            let plan = Plan { settings: &self.settings, faults, retains, hand: &hand };
             let before = kernel.clone();
             let living = life::live(kernel, story, &plan, &mut self.random, &mut made);
             let life = self.runtime.block_on(living)?;
