@@ -38,13 +38,16 @@ const S3S_FS: (&str, &str, &str) = ("s3s-fs", "0.14.1", "binary");
 /// The manifest of the workspace that simulates crashes.
 pub(crate) const SIMULATION: &str = "sim/Cargo.toml";
 
+/// The manifest of the workspace of what is fuzzed.
+pub(crate) const FUZZING: &str = "fuzz/Cargo.toml";
+
 /// Installs what is missing; true, or an error that says what to do.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
     rust_components(workspace)?;
     debian_packages(&DEBIAN_PROGRAMS)?;
     npm_package(workspace)?;
     cargo_tool(workspace)?;
-    for manifest in ["Cargo.toml", SIMULATION] {
+    for manifest in ["Cargo.toml", SIMULATION, FUZZING] {
         run_program(&mut workspace.cargo(&["fetch", "--locked", "--manifest-path", manifest]))
             .with_context(|| format!("cannot fetch the crates that {manifest} needs"))?;
     }

@@ -44,6 +44,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
         });
         suite.step("Tests: unit, property, integration, whole product, documentation", Suite::tests);
         suite.step("Tests: simulated crashes of the log", Suite::simulation);
+        suite.step("Tests: what strangers send (the fuzzers' corpus)", Suite::replay);
     }
     Ok(suite.close())
 }
@@ -86,6 +87,14 @@ impl Suite<'_> {
             self.offline(&["test", "--release", "--locked", "--manifest-path", setup::SIMULATION]);
         command.env("CARGO_TARGET_DIR", self.workspace.target.join("sim"));
         watch(&mut command, |line| self.tally.see(line))
+    }
+
+    /// What is fuzzed, fed with the corpus and a few thousand changes of it. Needs no fuzzer, and builds little: the
+    /// crates are those that the tests were built of.
+    fn replay(&mut self) -> anyhow::Result<bool> {
+        let arguments = ["run", "--locked", "--manifest-path", setup::FUZZING, "--bin", "replay"];
+        let mut command = self.offline(&arguments);
+        succeeds(command.env("CARGO_TARGET_DIR", &self.workspace.target))
     }
 
     fn cargo(&self, arguments: &[&str]) -> anyhow::Result<bool> {
