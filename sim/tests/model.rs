@@ -47,7 +47,6 @@ fn thousands_of_seeds_keep_every_promise() {
 
 /// Retention removes the last segment of a log that is idle for long, before there is another.
 #[test]
-#[ignore = "the log does not open again then"]
 fn a_log_that_retention_emptied_opens_again() {
     let (disk, hand, runtime) =
         (SimDisk::new(Kernel::default(), Faults::default()), Hand::default(), runtime());

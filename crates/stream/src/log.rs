@@ -219,6 +219,11 @@ impl Log {
 
     /// Removes the oldest segment, which is sealed.
     pub(crate) fn remove_oldest(&mut self) -> io::Result<()> {
+        if self.active.is_none() && self.sealed.len() == 1 {
+            // There is always a segment: its name is how the log knows its next offset when it is opened again.
+            self.begin()
+                .map_err(|error| io::Error::other(format!("cannot begin the next segment: {error:?}")))?;
+        }
         let Some(oldest) = self.sealed.front() else { return Ok(()) };
         remove_if_there(self.disk.as_ref(), &sidecar::path(&self.dir, oldest.base))?;
         remove_if_there(self.disk.as_ref(), &segment::path(&self.dir, oldest.base))?;

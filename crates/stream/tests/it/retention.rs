@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use onepixel_stream::{ReadError, Settings, Status, Stream};
 
-use crate::sim_disk::SimDisk;
+use crate::sim_disk::{Leaves, Rng, SimDisk};
 use crate::support::{Hand, append, read_all, settings, until};
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
@@ -118,4 +118,28 @@ async fn a_finished_active_segment_makes_room_and_readers_let_it_go() {
     .await;
     append(&stream, b"next").await.unwrap();
     assert_eq!(reader.next(100, 1 << 20).await.unwrap()[0].offset, 15);
+}
+
+/// A site that was idle for longer than the retention: nothing is left, and the log still knows where it is.
+#[tokio::test]
+async fn a_log_that_retention_emptied_opens_where_it_was() {
+    for orderly in [true, false] {
+        let (disk, hand) = (SimDisk::new(), Hand::new());
+        let stream = open(&disk, hourly(0), &hand);
+        fill(&stream, 2).await;
+        let end = stream.state().durable;
+        stream.release(end);
+        hand.advance(HOUR_MS + 1);
+        until(|| stream.state().oldest == end).await;
+        let left = if orderly {
+            stream.close().await;
+            disk
+        } else {
+            disk.after_crash(Leaves::Nothing, &mut Rng::new(1))
+        };
+        let stream = open(&left, hourly(0), &hand);
+        assert_eq!((stream.state().oldest, stream.state().durable), (end, end), "orderly: {orderly}");
+        assert_eq!(append(&stream, b"next").await.unwrap().end, end + 1);
+        stream.close().await;
+    }
 }
