@@ -2,7 +2,7 @@
 //!
 //! A sink's test implements [`Fixture`] over its store and runs the suite:
 //!
-//! ```ignore
+//! ```text
 //! #[tokio::test]
 //! async fn the_sink_keeps_its_contract() {
 //!     onepixel_consumer::conformance::all(|| MyFixture::new()).await;
