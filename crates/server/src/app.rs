@@ -111,7 +111,7 @@ impl App {
         stop: CancellationToken,
         requests_within: Duration,
     ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
-        let front = Front::start(&gateway, &self.gateway, &self.parts.stream, &stop, requests_within)?;
+        let front = Front::start(&gateway, &self.gateway, &stop, requests_within)?;
         let dashboard =
             dashboard.map(tokio::net::TcpListener::from_std).transpose()?.zip(self.own_dashboard.clone());
         Ok(async move {

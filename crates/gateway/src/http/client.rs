@@ -14,7 +14,7 @@ use http::HeaderMap;
 use http::header::{FORWARDED, HeaderName};
 use ipnet::IpNet;
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Who sent a request: an extension of every request that reaches the fallback service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

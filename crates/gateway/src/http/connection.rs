@@ -1,5 +1,5 @@
-//! One connection from its first byte to its last: hyper's HTTP/1, our limits, and an end that lets the last
-//! answer arrive.
+//! One connection from its first byte to its last: a line as long as plain hits come ([`super::line`]), then hyper's
+//! HTTP/1; our limits, and an end that lets the last answer arrive.
 //!
 //! What hyper refuses by itself never reaches a door. It is counted here, under `onepixel_rejected_total`:
 //!
@@ -22,6 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -30,8 +31,9 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::Limits;
+use super::line::{self, Incoming};
 use super::socket::Socket;
-use super::{Gateway, answer};
+use super::{Gateway, answer, plain_hit};
 use crate::metrics::Raised;
 
 /// The smallest buffer hyper accepts; smaller limits on heads are kept by another of its settings.
@@ -59,7 +61,25 @@ pub(super) async fn run(
         tracing::debug!(%error, "cannot turn off Nagle's algorithm");
     }
     let limits = gateway.limits();
-    let socket = TokioIo::new(Socket::new(tcp, limits.write_idle_max));
+    let mut incoming = Incoming::new(tcp, shutdown.clone(), limits.head_read_max, limits.write_idle_max);
+    let end = incoming.run(|line, head, now| plain_hit(&gateway, peer, line, head, now)).await;
+    let tcp = match incoming.into_tcp().await {
+        Ok(tcp) => tcp,
+        Err(error) => return tracing::error!(%error, "a connection's two halves do not fit"),
+    };
+    match end {
+        line::End::Other(read) => {
+            by_hyper(&gateway, Socket::new(tcp, read.into(), limits.write_idle_max), peer, shutdown).await;
+        }
+        line::End::Answered | line::End::Closed => {
+            finish(Socket::new(tcp, Bytes::new(), limits.write_idle_max), &End::Closed, false, limits).await;
+        }
+        line::End::Broken => {}
+    }
+}
+
+async fn by_hyper(gateway: &Arc<Gateway>, socket: Socket, peer: SocketAddr, shutdown: CancellationToken) {
+    let (limits, socket) = (gateway.limits(), TokioIo::new(socket));
     let visit = Arc::new(Visit { gateway: gateway.clone(), peer, had_body: AtomicBool::new(false) });
     let service = service_fn(|request| answer(visit.clone(), request));
     let mut connection = builder(limits).serve_connection(socket, service);

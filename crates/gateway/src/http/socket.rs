@@ -8,19 +8,23 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 
 pub(crate) struct Socket {
     tcp: TcpStream,
+    /// What was read from it already.
+    read: Bytes,
     write_idle_max: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Socket {
-    pub(crate) fn new(tcp: TcpStream, write_idle_max: Duration) -> Self {
-        Self { tcp, write_idle_max, stalled: None }
+    /// A connection of which `read` has been read already.
+    pub(crate) fn new(tcp: TcpStream, read: Bytes, write_idle_max: Duration) -> Self {
+        Self { tcp, read, write_idle_max, stalled: None }
     }
 
     /// Says that nothing more will be sent, then throws away what still comes until the client closes too.
@@ -62,7 +66,12 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buffer)
+        if self.read.is_empty() {
+            return Pin::new(&mut self.tcp).poll_read(cx, buffer);
+        }
+        let bytes = self.read.len().min(buffer.remaining());
+        buffer.put_slice(&self.read.split_to(bytes));
+        Poll::Ready(Ok(()))
     }
 }
 

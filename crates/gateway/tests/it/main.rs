@@ -16,3 +16,4 @@ mod pixel;
 mod proxies;
 mod shutdown;
 mod throttle;
+mod ways;
