@@ -21,6 +21,8 @@ pub enum Change {
     Create(PathBuf, usize),
     /// A name goes.
     Remove(PathBuf),
+    /// A name is given to the file of another, which goes.
+    Rename(PathBuf, PathBuf),
     /// The names are safe.
     SyncDir,
     /// These bytes at this position of a file.
@@ -83,6 +85,11 @@ impl Kernel {
                 self.names.insert(path.clone(), *file);
             }
             Change::Remove(path) => drop(self.names.remove(path)),
+            Change::Rename(from, to) => {
+                if let Some(file) = self.names.remove(from) {
+                    self.names.insert(to.clone(), file);
+                }
+            }
             Change::SyncDir => self.safe_names = self.names.clone(),
             Change::Write(file, at, bytes) => self.files[*file].write(*at, bytes),
             Change::Truncate(file, size) => self.files[*file].resize(*size),

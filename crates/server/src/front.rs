@@ -1,8 +1,8 @@
 //! The gateway's threads: one for each core, each with a runtime of its own, all accepting from one listener.
 //!
 //! A request is read, stored and answered on the thread that accepted its connection; nothing of it moves to another
-//! but the bytes that the log's writer takes. Before a thread goes to sleep it offers the writer all the events it has
-//! taken since.
+//! but the bytes that the log's writer takes. Before a thread goes to sleep it says so, for the events it has taken to
+//! be written.
 
 use std::convert::Infallible;
 use std::net::TcpListener;
@@ -81,6 +81,6 @@ async fn tick() -> Infallible {
 
 fn runtime(gateway: Arc<Gateway>) -> anyhow::Result<Runtime> {
     let mut builder = Builder::new_current_thread();
-    builder.enable_all().on_thread_park(move || gateway.offer());
+    builder.enable_all().on_thread_park(move || gateway.rest());
     builder.build().context("cannot start a runtime for the gateway")
 }

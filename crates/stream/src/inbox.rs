@@ -148,7 +148,12 @@ impl Inbox {
         self.has_settled.notify_one();
     }
 
-    /// Waits until frames have settled.
+    /// Lets whoever waits for what settles look at what has gathered.
+    pub(crate) fn nudge(&self) {
+        self.has_settled.notify_one();
+    }
+
+    /// Waits until frames have settled, or something has gathered.
     pub(crate) async fn has_settled(&self) {
         self.has_settled.notified().await;
     }

@@ -32,6 +32,7 @@ mod segment;
 mod settings;
 mod sidecar;
 mod space;
+mod spare;
 mod state;
 mod stream;
 mod tail;

@@ -145,10 +145,10 @@ fn lock(disk: &dyn Disk, settings: &Settings) -> Result<Box<dyn DiskFile>, OpenE
 
 fn cut(found: &Found, settings: &Settings) -> Option<Cut> {
     let last = found.last.as_ref()?;
-    (last.bytes < last.file_bytes).then(|| Cut {
+    (last.bytes < last.used_bytes).then(|| Cut {
         path: segment::path(&settings.dir, last.base),
         position: last.bytes,
-        bytes: last.file_bytes - last.bytes,
+        bytes: last.used_bytes - last.bytes,
     })
 }
 

@@ -41,6 +41,9 @@ pub(crate) struct Writer {
     written: Vec<Written>,
     /// Bytes of the write for which there was no space.
     missing_bytes: usize,
+    /// Bytes of the frames that were just written.
+    committed_bytes: u64,
+    segment_bytes: u64,
 }
 
 impl Writer {
@@ -65,6 +68,8 @@ impl Writer {
             group: Group::default(),
             written: Vec::new(),
             missing_bytes: 0,
+            committed_bytes: 0,
+            segment_bytes: settings.segment_bytes,
         }
     }
 
@@ -118,6 +123,15 @@ impl Writer {
             self.answer(frame, lane, written);
         }
         (self.group, self.written) = (group, written);
+        self.prepare();
+    }
+
+    /// Goes on preparing the next segment, now that everybody is answered.
+    fn prepare(&mut self) {
+        let committed_bytes = std::mem::take(&mut self.committed_bytes);
+        if committed_bytes > 0 && self.shared.space.is_ample(2 * self.segment_bytes) {
+            self.shared.space.spend(self.log.prepare(committed_bytes));
+        }
     }
 
     fn answer(&self, mut frame: Pending, lane: Option<Arc<Inbox>>, written: Written) {
@@ -158,6 +172,7 @@ impl Writer {
         let bytes = &mut frame.records.bytes;
         match self.log.write(bytes, records, &self.fresh) {
             Ok(()) => {
+                self.committed_bytes += bytes.len() as u64;
                 self.shared.space.spend(bytes.len() as u64);
                 self.shared.exhausted.store(false, Ordering::Relaxed);
                 Ok(())

@@ -119,10 +119,10 @@ impl Gateway {
         Self { shared, lane, records: Mutex::default() }
     }
 
-    /// Offers the stream the events that have gathered. For a single-threaded runtime to call before its thread parks;
-    /// without it, fewer events share a commit and answers can take up to a second.
-    pub fn offer(&self) {
-        self.lane.offer();
+    /// The thread has nothing else to do. For a single-threaded runtime to call before it parks; without it answers may
+    /// take a millisecond longer.
+    pub fn rest(&self) {
+        self.lane.rest();
     }
 
     fn limits(&self) -> &Limits {

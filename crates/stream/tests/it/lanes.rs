@@ -16,14 +16,14 @@ const SEGMENT_HEADER_BYTES: u64 = 32;
 type Answer = Result<Appended, AppendError>;
 type Asked = Arc<Lane<oneshot::Sender<Answer>>>;
 
-/// A runtime as a lane wants it; counts how often it offered.
+/// A runtime as a lane wants it; counts how often it rests.
 fn runtime(lane: &Asked, parks: &Arc<AtomicUsize>) -> Runtime {
     let (lane, parks) = (Arc::clone(lane), Arc::clone(parks));
-    let offer = move || {
+    let rest = move || {
         parks.fetch_add(1, Ordering::Relaxed);
-        lane.offer();
+        lane.rest();
     };
-    Builder::new_current_thread().enable_time().on_thread_park(offer).build().unwrap()
+    Builder::new_current_thread().enable_time().on_thread_park(rest).build().unwrap()
 }
 
 /// Runs `work` beside the delivery of the lane's answers.
@@ -72,7 +72,7 @@ fn every_append_is_answered_in_order_and_those_of_a_moment_share_commits() {
 }
 
 #[test]
-fn one_after_the_other_each_is_offered() {
+fn one_after_the_other_nobody_waits_for_more() {
     let dir = tempfile::tempdir().unwrap();
     let (stream, _) = open(dir.path());
     let lane: Asked = Arc::new(stream.lane());
@@ -106,7 +106,7 @@ fn few_after_many_do_not_wait_for_many() {
 }
 
 #[test]
-fn without_a_hook_the_writer_comes_by_itself_before_long() {
+fn without_a_hook_nobody_waits_for_long() {
     let dir = tempfile::tempdir().unwrap();
     let (stream, _) = open(dir.path());
     let lane: Asked = Arc::new(stream.lane());
@@ -129,7 +129,7 @@ fn a_lane_that_goes_away_loses_nothing_but_its_answers() {
     let runtime = runtime(&lane, &Arc::default());
     runtime.block_on(async {
         append_by_nobody(&lane, b"lane");
-        lane.offer();
+        lane.rest();
         while stream.state().durable == 0 {
             append(&stream, b"plain").await.unwrap();
         }
@@ -154,7 +154,7 @@ fn what_has_gathered_when_the_log_closes_is_committed_and_answered() {
     let dir = tempfile::tempdir().unwrap();
     let (stream, _) = open(dir.path());
     let lane: Asked = Arc::new(stream.lane());
-    // A runtime without a hook, so that nobody offers.
+    // A runtime without a hook, so that nobody hurries.
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(delivering(&lane, async {
         append_by(&lane, b"first").await.unwrap();
