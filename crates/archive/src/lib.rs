@@ -26,6 +26,7 @@ mod name;
 mod open;
 mod run;
 mod sink;
+mod stamp;
 
 pub use archive::{Archive, Listed};
 pub use error::{OpenArchiveError, ReadArchiveError, WriteArchiveError};
