@@ -22,7 +22,7 @@ use crate::data_dir::DataDir;
 use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::pipelines::{self, Running};
-use crate::{admin, api, clock, dashboard};
+use crate::{admin, api, clock, dashboard, tls};
 
 /// What the pages of the server look at.
 pub(crate) struct Parts {
@@ -98,6 +98,7 @@ impl App {
         let ingest = open_ingest(settings, data_dir, &clock)?;
         let fallback = Fallback::new(fallback);
         let mut edge = settings.gateway();
+        edge.tls = tls::open(&settings.gateway.tls_cert, &settings.gateway.tls_key)?;
         edge.limits.connections_max = edge.limits.connections_max.min(connections_max);
         let gateway = Gateway::new(edge, ingest, stream, clock, gateway_metrics, fallback)?;
         Ok(Self { parts, gateway: Arc::new(gateway), own_dashboard, running, elsewhere, retention })

@@ -14,6 +14,7 @@ mod metrics;
 mod pipelines;
 mod run;
 mod telemetry;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -23,6 +23,8 @@ pub struct Client {
     pub address: IpAddr,
     /// The other end of the connection.
     pub peer: SocketAddr,
+    /// Whether the connection itself is encrypted.
+    pub encrypted: bool,
 }
 
 /// The client's address, from the peer's address and the headers its proxies may have added.

@@ -207,7 +207,7 @@ fn plain_hit(gateway: &Gateway, peer: SocketAddr, line: &Arc<Line>, head: &[u8],
     plain.caller.address = Some(address);
     gateway.shared.metrics.in_flight.inc();
     line.begin();
-    if let Err(outcome) = gateway.take(Client { address, peer }, &plain, line, began) {
+    if let Err(outcome) = gateway.take(Client { address, peer, encrypted: false }, &plain, line, began) {
         gateway.shared.metrics.in_flight.dec();
         gateway.say(line, &outcome, gateway.is_last(line, plain.closes));
     }
@@ -223,7 +223,8 @@ async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Result<Respons
     }
     let trusted = &gateway.shared.settings.trusted_proxies;
     let address = client::address(visit.peer.ip(), request.headers(), trusted);
-    let client = Client { address, peer: visit.peer };
+    let encrypted = gateway.shared.settings.tls.is_some();
+    let client = Client { address, peer: visit.peer, encrypted };
     let door = gateway.door(request.uri().path());
     let (mut response, keep) = match door {
         Door::Pixel => {
