@@ -11,6 +11,7 @@ mod connection;
 mod cors;
 mod events;
 mod fallback;
+mod last;
 mod limits;
 mod pixel;
 mod respond;
@@ -32,6 +33,7 @@ use tokio::time::Instant;
 
 pub use client::Client;
 pub use fallback::Fallback;
+pub use last::{LastRequest, LastRequests};
 pub use limits::{HEADERS_MAX, Limits};
 pub use serve::{Served, serve};
 
@@ -156,21 +158,21 @@ async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Result<Respons
     if !request.body().is_end_stream() {
         visit.had_body.store(true, Ordering::Relaxed);
     }
-    let trusted = &gateway.shared.settings.trusted_proxies;
-    let address = client::address(visit.peer.ip(), request.headers(), trusted);
-    let client = Client { address, peer: visit.peer };
+    let client = Client::of(visit.peer, request.headers(), &gateway.shared.settings.trusted_proxies);
     let door = gateway.door(request.uri().path());
     let (mut response, keep) = match door {
         Door::Pixel => {
             let (request, _) = request.into_parts();
             let outcome = pixel::outcome(gateway, client, &request).await;
             count(&gateway.shared.metrics, &outcome);
+            gateway.remember(door, client, &request, &outcome);
             (pixel::response(&outcome), true)
         }
         Door::Events => {
             let (request, body) = request.into_parts();
             let (outcome, read) = events::outcome(gateway, client, &request, body).await;
             count(&gateway.shared.metrics, &outcome);
+            gateway.remember(door, client, &request, &outcome);
             (events::response(&outcome, gateway.shared.cors.answer(&request.headers)), read)
         }
         Door::Other => (other(gateway, client, request).await, true),

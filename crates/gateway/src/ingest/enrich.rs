@@ -10,7 +10,7 @@ use super::agent::Agent;
 use super::flag::Flags;
 use super::hit::{RawHit, UTM};
 use super::place::Place;
-use super::privacy::{self, GpcPolicy};
+use super::privacy::GpcPolicy;
 use super::{Caller, Ingest, class, language, referrer, text};
 
 impl Ingest {
@@ -66,7 +66,7 @@ impl Ingest {
         if caller.gpc && self.settings.gpc == GpcPolicy::Count {
             return;
         }
-        let kept = address.and_then(|address| privacy::kept(address, self.settings.ip));
+        let kept = address.and_then(|address| self.settings.ip.kept(address));
         event.ip = kept.map(|address| Cow::Owned(address.to_string()));
         // A back end's own address is no visitor; it names its visitors or has none.
         let hashed = address.filter(|_| event.class != Class::Server).map(|address| {
