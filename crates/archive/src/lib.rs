@@ -26,8 +26,10 @@ mod name;
 mod open;
 mod run;
 mod sink;
+mod written;
 
 pub use archive::{Archive, Listed};
 pub use error::{OpenArchiveError, ReadArchiveError, WriteArchiveError};
 pub use name::{ForeignName, ObjectName};
 pub use sink::ArchiveSink;
+pub use written::{Written, WrittenObject};

@@ -169,9 +169,9 @@ fn detail(outcome: &Outcome) -> Option<String> {
             let (bad, all) = (taken.rejected.len(), taken.rejected.len() + taken.ids.len());
             Some(format!("{bad} of {all} events were not valid; event {}: {}", first.index, first.reason))
         }
-        Outcome::Dropped(_) | Outcome::Unwanted(_) => {
-            Some("the caller does not want to be followed (Sec-GPC or DNT), and privacy.gpc = \"drop\"".into())
-        }
+        Outcome::Dropped(_) | Outcome::Unwanted(_) => Some(
+            "the caller does not want to be followed (Sec-GPC or DNT), and privacy.gpc = \"drop\"".into(),
+        ),
         Outcome::Stored(_) | Outcome::Peeked | Outcome::Options => None,
     }
 }
