@@ -66,9 +66,6 @@ pub(crate) fn tracker(method: &Method, headers: &HeaderMap) -> Response {
         return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")]).into_response();
     }
     let mut response = file(tracker, headers);
-    if method == Method::HEAD {
-        *response.body_mut() = axum::body::Body::empty();
-    }
     let to = response.headers_mut();
     to.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
     to.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

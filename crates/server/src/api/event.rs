@@ -21,7 +21,7 @@ pub(super) struct StoredEvent {
 }
 
 /// One event, as long as the stream retains it.
-#[utoipa::path(get, path = "/api/v1/event/{offset}", tag = "operations", params(("offset" = u64, Path)),
+#[utoipa::path(get, path = "/api/v1/event/{offset}", operation_id = "showEvent", tag = "operations", params(("offset" = u64, Path)),
     responses((status = 200, body = StoredEvent), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(super) async fn show(

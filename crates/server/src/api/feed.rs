@@ -75,7 +75,7 @@ struct Feed {
 }
 
 /// Hits as they become durable, without end.
-#[utoipa::path(get, path = "/api/v1/live", tag = "live", params(After,
+#[utoipa::path(get, path = "/api/v1/live", operation_id = "followLive", tag = "live", params(After,
         ("site" = Option<String>, Query), ("class" = Option<String>, Query), ("filter" = Option<Vec<String>>, Query),
         ("last-event-id" = Option<u64>, Header)),
     responses((status = 200, description = "events `hit`, `gap` and `now`", body = String, content_type = "text/event-stream"),

@@ -39,14 +39,14 @@ impl From<Link> for LinkState {
 }
 
 /// Every public link, the oldest first.
-#[utoipa::path(get, path = "/api/v1/links", tag = "access",
+#[utoipa::path(get, path = "/api/v1/links", operation_id = "listLinks", tag = "access",
     responses((status = 200, body = Vec<LinkState>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub(super) async fn list(State(api): State<Arc<Api>>) -> Json<Vec<LinkState>> {
     Json(api.parts.access.links().into_iter().map(LinkState::from).collect())
 }
 
 /// Makes a public link.
-#[utoipa::path(post, path = "/api/v1/links", tag = "access", request_body = NewLink,
+#[utoipa::path(post, path = "/api/v1/links", operation_id = "addLink", tag = "access", request_body = NewLink,
     responses((status = 201, body = LinkState), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 413, body = ErrorBody),
         (status = 415, body = ErrorBody), (status = 503, body = ErrorBody)))]
@@ -63,7 +63,7 @@ pub(super) async fn add(
 }
 
 /// Revokes a public link, at once.
-#[utoipa::path(delete, path = "/api/v1/links/{id}", tag = "access", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/api/v1/links/{id}", operation_id = "removeLink", tag = "access", params(("id" = String, Path)),
     responses((status = 204), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(super) async fn remove(

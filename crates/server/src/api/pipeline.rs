@@ -75,7 +75,7 @@ struct ObjectState {
 }
 
 /// Where everything stands.
-#[utoipa::path(get, path = "/api/v1/pipeline", tag = "operations",
+#[utoipa::path(get, path = "/api/v1/pipeline", operation_id = "showPipeline", tag = "operations",
     responses((status = 200, body = PipelineState), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 503, body = ErrorBody)))]
 pub(super) async fn show(State(api): State<Arc<Api>>) -> Result<Json<PipelineState>, Problem> {

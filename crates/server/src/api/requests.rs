@@ -70,7 +70,7 @@ pub(super) struct RequestState {
 }
 
 /// The last requests, the newest first.
-#[utoipa::path(get, path = "/api/v1/requests", tag = "operations", params(Which),
+#[utoipa::path(get, path = "/api/v1/requests", operation_id = "listRequests", tag = "operations", params(Which),
     responses((status = 200, body = Vec<RequestState>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(super) async fn list(

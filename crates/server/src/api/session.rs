@@ -58,14 +58,14 @@ pub(super) struct NewPassword {
 }
 
 /// Who the caller is; never 401.
-#[utoipa::path(get, path = "/api/v1/session", tag = "access", security(()), params(("link" = Option<String>, Query, description = "The key of a public link")),
+#[utoipa::path(get, path = "/api/v1/session", operation_id = "showSession", tag = "access", security(()), params(("link" = Option<String>, Query, description = "The key of a public link")),
     responses((status = 200, body = SessionState)))]
 pub(super) async fn show(State(api): State<Arc<Api>>, head: RequestParts) -> Json<SessionState> {
     Json(state(&api, gate::caller(&api.parts.access, &head).as_ref()))
 }
 
 /// Signs in, by the one-time link or the password.
-#[utoipa::path(post, path = "/api/v1/session", tag = "access", security(()), request_body = SignIn,
+#[utoipa::path(post, path = "/api/v1/session", operation_id = "signIn", tag = "access", security(()), request_body = SignIn,
     responses((status = 200, body = SessionState, headers(("set-cookie" = String))),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
@@ -98,7 +98,7 @@ pub(super) async fn sign_in(
 }
 
 /// Signs out: the session ends on the server, too.
-#[utoipa::path(delete, path = "/api/v1/session", tag = "access",
+#[utoipa::path(delete, path = "/api/v1/session", operation_id = "signOut", tag = "access",
     responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(super) async fn sign_out(State(api): State<Arc<Api>>, head: RequestParts) -> Result<Response, Denied> {
     let trusted = &api.parts.edge.trusted_proxies;
@@ -116,7 +116,7 @@ pub(super) async fn sign_out(State(api): State<Arc<Api>>, head: RequestParts) ->
 }
 
 /// Sets the password; every other session ends.
-#[utoipa::path(put, path = "/api/v1/password", tag = "access", request_body = NewPassword,
+#[utoipa::path(put, path = "/api/v1/password", operation_id = "setPassword", tag = "access", request_body = NewPassword,
     responses((status = 204), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
         (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]

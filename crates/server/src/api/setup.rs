@@ -58,7 +58,7 @@ struct SharedAddress {
 }
 
 /// What the setup page shows.
-#[utoipa::path(get, path = "/api/v1/setup", tag = "operations",
+#[utoipa::path(get, path = "/api/v1/setup", operation_id = "showSetup", tag = "operations",
     responses((status = 200, body = Setup), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 503, body = ErrorBody)))]
 pub(super) async fn show(State(api): State<Arc<Api>>, head: RequestParts) -> Result<Json<Setup>, Problem> {

@@ -51,14 +51,14 @@ impl From<Token> for TokenState {
 }
 
 /// Every API token, the oldest first.
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "access",
+#[utoipa::path(get, path = "/api/v1/tokens", operation_id = "listTokens", tag = "access",
     responses((status = 200, body = Vec<TokenState>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub(super) async fn list(State(api): State<Arc<Api>>) -> Json<Vec<TokenState>> {
     Json(api.parts.access.tokens().into_iter().map(TokenState::from).collect())
 }
 
 /// Makes an API token.
-#[utoipa::path(post, path = "/api/v1/tokens", tag = "access", request_body = NewToken,
+#[utoipa::path(post, path = "/api/v1/tokens", operation_id = "addToken", tag = "access", request_body = NewToken,
     responses((status = 201, body = FreshToken), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 413, body = ErrorBody),
         (status = 415, body = ErrorBody), (status = 503, body = ErrorBody)))]
@@ -73,7 +73,7 @@ pub(super) async fn add(
 }
 
 /// Revokes an API token, at once.
-#[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "access", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/api/v1/tokens/{id}", operation_id = "removeToken", tag = "access", params(("id" = String, Path)),
     responses((status = 204), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(super) async fn remove(
