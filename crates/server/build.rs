@@ -39,15 +39,7 @@ fn build() -> Result<(), Failed> {
     }
     let web = web.canonicalize()?;
     watch(&web, &embed)?;
-    for program in ["node", "npm"] {
-        if Command::new(program).arg("--version").output().map_or(true, |done| !done.status.success()) {
-            return Err(format!(
-                "`{program}` is missing, which builds the dashboard in web/: install Node.js 20.19 or newer with npm, \
-                 and see that `{program} --version` works"
-            )
-            .into());
-        }
-    }
+    check_programs()?;
     let work = work_folder(&out)?;
     fs::create_dir_all(&work)?;
     // Two profiles may be built at once.
@@ -58,6 +50,26 @@ fn build() -> Result<(), Failed> {
     let built = make(&web, &files, &work)?;
     run(Command::new("node").arg(&embed).arg(built).arg(&out), "cannot embed the dashboard")?;
     drop(lock);
+    Ok(())
+}
+
+/// The oldest Node that Vite runs on.
+const NODE_MIN: (u32, u32) = (20, 19);
+
+fn check_programs() -> Result<(), Failed> {
+    let (major, minor) = NODE_MIN;
+    let advice =
+        format!("install Node.js {major}.{minor} or newer with npm; it builds the dashboard in web/");
+    for program in ["node", "npm"] {
+        let told = Command::new(program).arg("--version").output().ok().filter(|done| done.status.success());
+        let told = told.ok_or_else(|| format!("`{program}` is missing: {advice}"))?;
+        let version = String::from_utf8_lossy(&told.stdout).trim().trim_start_matches('v').to_owned();
+        let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
+        let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        if program == "node" && found < NODE_MIN {
+            return Err(format!("Node.js {version} is too old: {advice}").into());
+        }
+    }
     Ok(())
 }
 

@@ -159,11 +159,9 @@ fn what_a_stranger_sends_is_data_in_every_answer() {
         assert_eq!(response.status, 200, "{target}");
         assert_eq!(response.header("content-type"), Some("application/json"), "{target}");
         assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{target}");
-        assert!(
-            response.json().to_string().contains("</script>"),
-            "{target}: as data, whole: {}",
-            response.text()
-        );
+        // The path of a page is kept as a path is written.
+        let whole = if target.contains("page") { "%3C/script%3E" } else { "</script>" };
+        assert!(response.json().to_string().contains(whole), "{target}: as data, whole: {}", response.text());
     }
     server.stop();
 }

@@ -6,8 +6,8 @@ use argon2::{Algorithm, Argon2, Params, Version};
 
 /// At least so many characters; no other rule, as other rules make passwords worse (NIST SP 800-63B, 5.1.1.2).
 const PASSWORD_CHARS_MIN: usize = 12;
-/// At most so many bytes: a sentence, and nothing that keeps a core busy.
-const PASSWORD_BYTES_MAX: usize = 1024;
+/// At most so many: a long sentence, and nothing that keeps a core busy.
+const PASSWORD_CHARS_MAX: usize = 256;
 
 /// What OWASP asks for argon2id: 19 MiB, two passes, one lane. About 30 ms.
 fn argon2() -> Result<Argon2<'static>, String> {
@@ -17,13 +17,13 @@ fn argon2() -> Result<Argon2<'static>, String> {
 
 /// Whether it may be a password; `Err` says what to do.
 pub(super) fn check(password: &str) -> Result<(), String> {
-    if password.chars().count() < PASSWORD_CHARS_MIN {
-        return Err(format!("password: give at least {PASSWORD_CHARS_MIN} characters; a sentence is fine"));
+    match password.chars().count() {
+        ..PASSWORD_CHARS_MIN => {
+            Err(format!("password: give at least {PASSWORD_CHARS_MIN} characters; a sentence is fine"))
+        }
+        PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX => Ok(()),
+        _ => Err(format!("password: give at most {PASSWORD_CHARS_MAX} characters")),
     }
-    if password.len() > PASSWORD_BYTES_MAX {
-        return Err(format!("password: give at most {PASSWORD_BYTES_MAX} bytes"));
-    }
-    Ok(())
 }
 
 /// The hash with its salt and parameters, in the PHC string format.
@@ -34,7 +34,7 @@ pub(super) fn hash(password: &str) -> Result<String, String> {
 
 /// Whether it is the password of the hash. The parameters are the hash's, so that they can be raised later.
 pub(super) fn verify(password: &str, hash: &str) -> bool {
-    if password.len() > PASSWORD_BYTES_MAX {
+    if password.chars().count() > PASSWORD_CHARS_MAX {
         return false;
     }
     let Ok(hash) = PasswordHash::new(hash) else { return false };
@@ -65,7 +65,7 @@ mod tests {
         check_one("elevenchars", false);
         check_one("twelve chars", true);
         check_one("äöüäöüäöüäöü", true);
-        check_one(&"a".repeat(1024), true);
-        check_one(&"a".repeat(1025), false);
+        check_one(&"ä".repeat(256), true);
+        check_one(&"a".repeat(257), false);
     }
 }

@@ -41,7 +41,7 @@ enum ScopeWord {
 #[serde(untagged, expecting = "give {\"token\": \"...\"} or {\"password\": \"...\"}")]
 pub(super) enum SignIn {
     Token(ByToken),
-    Password(NewPassword),
+    Password(ByPassword),
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -52,8 +52,14 @@ pub(super) struct ByToken {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+pub(super) struct ByPassword {
+    password: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewPassword {
-    /// At least 12 characters, at most 1024 bytes.
+    #[schema(min_length = 12, max_length = 256)]
     password: String,
 }
 
