@@ -6,13 +6,13 @@ const REFRESH_MS = 5000;
 // Each card: the dimension, its title, and what it counts and is ranked by.
 const CARDS = [
   ["page", "Top pages", "views"],
-  ["referrer_host", "Top referrers", "views"],
-  ["referrer_group", "Where visits come from", "views"],
+  ["referrer", "Top referrers", "views"],
+  ["group", "Where visits come from", "views"],
   ["browser", "Browsers", "views"],
   ["os", "Operating systems", "views"],
   ["device", "Devices", "views"],
   ["country", "Countries", "views"],
-  ["utm_campaign", "Campaigns", "views"],
+  ["campaign", "Campaigns", "views"],
   ["event", "Events", "events"],
   ["class", "Who visits", "events"],
 ];
@@ -46,6 +46,22 @@ function bucketSeconds() {
   return range <= 1800 ? 60 : range <= 86400 ? 900 : 3600 * 3;
 }
 
+// The server counts by minutes, hours or days; bars are some of them together.
+function units() {
+  return { unit: bucketSeconds() < 3600 ? "minute" : "hour", zone: Intl.DateTimeFormat().resolvedOptions().timeZone };
+}
+
+function bars(points) {
+  const width = bucketSeconds() * 1000;
+  const shift = new Date().getTimezoneOffset() * 60000;
+  const made = new Map();
+  for (const point of points) {
+    const start = Math.floor((point.start_ms - shift) / width) * width + shift;
+    made.set(start, (made.get(start) ?? 0) + point.views);
+  }
+  return [...made].map(([start_ms, views]) => ({ start_ms, views }));
+}
+
 // Where the pipeline stands is shown even when the numbers cannot be: with the live view off, there are none.
 async function refresh() {
   const problems = [];
@@ -56,10 +72,9 @@ async function refresh() {
 }
 
 async function refreshNumbers() {
-  const bucket = bucketSeconds();
   const lists = CARDS.map(([dimension, , order]) => get("top", query({ dimension, order, limit: 8 })));
   const [overview, series, sites, ...tops] = await Promise.all([
-    get("overview", query()), get("series", query({ bucket, zone: -60 * new Date().getTimezoneOffset() })), get("sites"), ...lists,
+    get("overview", query()), get("series", query(units())), get("sites"), ...lists,
   ]);
   showOverview(overview);
   showChart(series);
@@ -79,8 +94,8 @@ function showOverview(overview) {
 
 function showChart(series) {
   const svg = $("chart");
-  const bucket = series.bucket_seconds;
-  const points = series.points;
+  const bucket = bucketSeconds();
+  const points = bars(series.points);
   const width = svg.clientWidth || 900;
   const height = 190;
   const most = Math.max(1, ...points.map((point) => point.views));
@@ -117,7 +132,7 @@ function showTop(dimension, title, order, ranked) {
     card = element("article", undefined, { "data-dimension": dimension });
     $("cards").append(card);
   }
-  const rows = ranked.filter((row) => row[order] > 0);
+  const rows = ranked.filter((row) => row[order] > 0 && row.value !== "");
   const list = element("ol");
   const most = Math.max(1, ...rows.map((row) => row[order]));
   for (const row of rows) {
@@ -133,9 +148,9 @@ function showTop(dimension, title, order, ranked) {
 
 function showSites(sites) {
   const chosen = $("site").value;
-  const options = sites.map((row) => element("option", row.value, { value: row.value }));
+  const options = sites.map((row) => element("option", row.site, { value: row.site }));
   $("site").replaceChildren(element("option", "All sites", { value: "" }), ...options);
-  $("site").value = sites.some((row) => row.value === chosen) ? chosen : "";
+  $("site").value = sites.some((row) => row.site === chosen) ? chosen : "";
 }
 
 function showPipeline(pipeline) {
