@@ -197,20 +197,7 @@ fn without_a_sign_in_there_is_no_data_anywhere() {
             }
         }
     }
-    assert!(asked > 30, "{asked}");
-    for target in [
-        "/api/v1/sites",
-        "/api/v1/overview",
-        "/api/v1/series?unit=hour",
-        "/api/v1/top?dimension=page",
-        "/api/v1/recent",
-    ] {
-        assert_eq!(server.get(target).status, 401, "{target}");
-        assert_eq!(
-            server.get(&format!("{target}{}link=guess", if target.contains('?') { "&" } else { "?" })).status,
-            401
-        );
-    }
+    assert!(asked > 60, "{asked}");
     assert_eq!((server.get("/healthz").status, server.get("/readyz").status), (200, 200));
     assert_eq!(server.get("/metrics").status, 200);
     assert_eq!(server.get("/api/v1/nothing").status, 404);

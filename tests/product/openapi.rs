@@ -1,5 +1,6 @@
 //! The API as it describes itself: every description is answered, and schemathesis finds no answer that contradicts it.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -9,18 +10,24 @@ use crate::harness::tools::schemathesis;
 use crate::harness::{Launch, folder, shared};
 
 /// Resources that are described.
-const RESOURCES: [&str; 15] = [
+const RESOURCES: [&str; 21] = [
     "DELETE /api/v1/links/{id}",
     "DELETE /api/v1/session",
     "DELETE /api/v1/tokens/{id}",
     "GET /api/v1/event/{offset}",
     "GET /api/v1/links",
     "GET /api/v1/live",
+    "GET /api/v1/overview",
     "GET /api/v1/pipeline",
+    "GET /api/v1/properties",
+    "GET /api/v1/recent",
     "GET /api/v1/requests",
+    "GET /api/v1/series",
     "GET /api/v1/session",
     "GET /api/v1/setup",
+    "GET /api/v1/sites",
     "GET /api/v1/tokens",
+    "GET /api/v1/top",
     "POST /api/v1/links",
     "POST /api/v1/session",
     "POST /api/v1/tokens",
@@ -68,7 +75,10 @@ fn schemathesis_finds_no_answer_that_contradicts_the_description() {
     let made = server.ask("POST", "/api/v1/tokens", &json!({"name": "schemathesis", "scope": "admin"}));
     let token = made.json()["token"].as_str().unwrap().to_owned();
     let report = home.path().join("report");
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/product/schemathesis.toml");
     let done = Command::new(schemathesis())
+        .arg("--config-file")
+        .arg(config)
         .args(["run", &format!("{}/api/v1/openapi.json", server.url())])
         .args(["--url", &server.url()])
         .args(["--header", &format!("Authorization: Bearer {token}")])

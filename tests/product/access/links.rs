@@ -35,15 +35,24 @@ fn a_public_link_shows_its_site_and_no_more() {
         "/api/v1/overview?site=shop",
         "/api/v1/overview?site=",
         "/api/v1/overview?s%69te=shop",
+        "/api/v1/overview?site=shop&site=shop",
     ] {
         let overview = get(&server, target, key);
         assert_eq!((overview.status, &overview.json()["events"]), (200, &json!(1)), "{target}");
     }
-    for target in ["/api/v1/recent", "/api/v1/recent?site=shop&limit=10", "/api/v1/top?dimension=page"] {
+    assert_eq!(get(&server, "/api/v1/properties", key).json(), json!([]), "a page may put a name there");
+    assert_eq!(get(&server, "/api/v1/overview?filter=site:shop", key).json()["events"], 0);
+    for target in [
+        "/api/v1/recent",
+        "/api/v1/recent?site=shop&limit=10",
+        "/api/v1/recent?format=csv",
+        "/api/v1/top?dimension=page",
+        "/api/v1/top?dimension=page&format=csv",
+    ] {
         let response = get(&server, target, key);
         assert_eq!(response.status, 200, "{target}: {}", response.text());
         let text = response.text();
-        for secret in ["secret-plans", "shop", "127.0.0.1", "person-7", "somebody", "plan", "user_agent"] {
+        for secret in ["secret-plans", "shop", "127.0.0.1", "person-7", "somebody", "\"plan", "pro\""] {
             assert!(!text.contains(secret), "{target} shows {secret}: {text}");
         }
         assert!(text.contains("/a"), "{target}: {text}");
@@ -61,6 +70,15 @@ fn a_public_link_shows_its_site_and_no_more() {
     let posted = server.send("POST", &format!("/api/v1/links?link={key}"), &[], &json!({"site": "shop"}));
     assert_eq!(posted.status, 403);
 
+    check_feed(&server, key);
+
+    assert_eq!(server.ask("DELETE", &format!("/api/v1/links/{id}"), &Value::Null).status, 204);
+    assert_eq!(get(&server, "/api/v1/overview", key).status, 401);
+    assert_eq!(get(&server, "/api/v1/session", key).json()["signed_in"], false);
+    server.stop();
+}
+
+fn check_feed(server: &Server, key: &str) {
     let mut feed = Http::connect(server.address()).unwrap();
     feed.send(format!("GET /api/v1/live?after=-1&link={key} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
         .unwrap();
@@ -78,9 +96,4 @@ fn a_public_link_shows_its_site_and_no_more() {
         }
     };
     assert!(hit.contains("\"/b\"") && !hit.contains("person-8") && !hit.contains("127.0.0.1"), "{hit}");
-
-    assert_eq!(server.ask("DELETE", &format!("/api/v1/links/{id}"), &Value::Null).status, 204);
-    assert_eq!(get(&server, "/api/v1/overview", key).status, 401);
-    assert_eq!(get(&server, "/api/v1/session", key).json()["signed_in"], false);
-    server.stop();
 }

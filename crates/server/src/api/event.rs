@@ -20,7 +20,7 @@ pub(super) struct StoredEvent {
     event: Box<RawValue>,
 }
 
-/// One event, as long as the stream retains it.
+/// One event: as it is stored while the stream retains it, then what the live view keeps of it.
 #[utoipa::path(get, path = "/api/v1/event/{offset}", operation_id = "showEvent", tag = "operations", params(("offset" = u64, Path)),
     responses((status = 200, body = StoredEvent), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
@@ -34,12 +34,26 @@ pub(super) async fn show(
     let found = newest::records(&api.stream, offset, 1).await?;
     match found.first().filter(|record| record.offset == offset) {
         Some(record) => Ok(Json(StoredEvent { offset, event: newest::line(record) })),
-        None => {
-            let state = api.stream.state();
-            let (oldest, end) = (state.oldest, state.durable);
-            let text =
-                format!("offset {offset} is not in the stream, which holds {oldest} up to and without {end}");
-            Err(Problem(StatusCode::NOT_FOUND, text))
-        }
+        None => match kept(&api, offset).await? {
+            Some(event) => Ok(Json(event)),
+            None => Err(nowhere(&api, offset)),
+        },
     }
+}
+
+async fn kept(api: &Api, offset: u64) -> Result<Option<StoredEvent>, Problem> {
+    if api.store.is_none() {
+        return Ok(None);
+    }
+    let event = api.ask(move |store| store.event(offset)).await?;
+    Ok(event.map(|event| StoredEvent { offset, event: event.event }))
+}
+
+fn nowhere(api: &Api, offset: u64) -> Problem {
+    let state = api.stream.state();
+    let (oldest, end) = (state.oldest, state.durable);
+    let text = format!(
+        "offset {offset} is neither in the stream, which holds {oldest} up to and without {end}, nor in the live view"
+    );
+    Problem(StatusCode::NOT_FOUND, text)
 }

@@ -18,15 +18,15 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use onepixel_live::Query;
 use onepixel_stream::Offset;
-use serde::Deserialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
-use utoipa::IntoParams;
 
-use super::{Api, Asked, ErrorBody, Problem, newest, now, public};
+use super::questions::{Asked, AskedFeed};
+use super::{Api, ErrorBody, Problem, newest, now, public};
 use crate::access::{Caller, Scope};
 use filter::Filter;
 pub(crate) use tail::Tail;
@@ -44,13 +44,6 @@ const PUSH_EVERY: Duration = Duration::from_millis(200);
 const NOW_EVERY: Duration = Duration::from_secs(5);
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct After {
-    /// The last hit that is known: the feed begins behind it. Without it, and without `Last-Event-ID`, with what comes.
-    after: Option<Offset>,
-}
-
 /// What is sent next.
 enum Item {
     Hit(Arc<Hit>),
@@ -62,7 +55,7 @@ struct Feed {
     api: Arc<Api>,
     caller: Caller,
     filter: Filter,
-    query: String,
+    query: Query,
     pieces: Receiver<Arc<Piece>>,
     waiting: VecDeque<Item>,
     /// Hits in `waiting`.
@@ -75,29 +68,27 @@ struct Feed {
 }
 
 /// Hits as they become durable, without end.
-#[utoipa::path(get, path = "/api/v1/live", operation_id = "followLive", tag = "live", params(After,
-        ("site" = Option<String>, Query), ("class" = Option<String>, Query), ("filter" = Option<Vec<String>>, Query),
-        ("last-event-id" = Option<u64>, Header)),
+#[utoipa::path(get, path = "/api/v1/live", operation_id = "followLive", tag = "live", params(AskedFeed, ("last-event-id" = Option<u64>, Header)),
     responses((status = 200, description = "events `hit`, `gap` and `now`", body = String, content_type = "text/event-stream"),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(super) async fn follow(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-    Asked(query): Asked<After>,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let raw = raw.unwrap_or_default();
-    let filter = Filter::read(&raw).map_err(|text| Problem(StatusCode::BAD_REQUEST, text))?;
+    let mut asked = Asked::new(raw.as_deref())?;
+    let (query, after) = (asked.query()?, asked.offset("after")?);
+    asked.finish()?;
     let permit = permit(&api, &caller)?;
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<Offset>().ok());
     let (pieces, position) = api.tail.subscribe();
-    let from = seen.or(query.after).map_or(position, |last| last.saturating_add(1)).min(position);
+    let from = seen.or(after).map_or(position, |last| last.saturating_add(1)).min(position);
     let now = Instant::now();
     let mut feed = Feed {
         caller,
-        filter,
-        query: raw,
+        filter: Filter::of(&query),
+        query,
         pieces,
         waiting: VecDeque::new(),
         hits: 0,

@@ -9,14 +9,6 @@ use crate::access::{Caller, Scope};
 /// Fields that are left out: address and visitor, the whole User-Agent, addresses with their query strings, and props.
 const HIDDEN: [&str; 6] = ["ip", "visitor", "user_agent", "page_url", "referrer_url", "props"];
 
-/// The sites that the caller may know of.
-pub(super) fn sites<T>(caller: &Caller, mut sites: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
-    if let Scope::Public(own) = &caller.scope {
-        sites.retain(|site| name(site) == own);
-    }
-    sites
-}
-
 /// Takes out of events what the caller may not see.
 pub(super) fn redact<'a>(caller: &Caller, events: impl Iterator<Item = &'a mut Box<RawValue>>) {
     if let Scope::Public(_) = &caller.scope {

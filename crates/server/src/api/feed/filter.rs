@@ -1,14 +1,13 @@
 //! Which hits a feed shows: the scope of a question, looked up in single events.
 
-use onepixel_event::Event;
+use onepixel_event::{Class, Event};
+use onepixel_live::{ClassSet, Query};
 
 /// What filters may name, in the order of [`Fields`].
 const DIMENSIONS: [&str; 18] = [
     "page", "host", "referrer", "group", "source", "medium", "campaign", "term", "content", "browser", "os",
     "device", "country", "language", "event", "site", "class", "title",
 ];
-/// Filters of one feed: each is compared with each hit.
-const FILTERS_MAX: usize = 50;
 
 /// The values of an event along each dimension; empty where it has none.
 #[derive(Debug)]
@@ -47,37 +46,23 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Reads `site`, `class` and `filter` from a query string.
-    pub(super) fn read(query: &str) -> Result<Self, String> {
+    /// The scope of a question, without its range.
+    pub(super) fn of(asked: &Query) -> Self {
         let mut filter = Self::default();
-        let mut filters = 0;
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            match name.as_ref() {
-                "site" if !value.is_empty() => filter.want("site", value.into_owned()),
-                "class" => {
-                    for class in value.split(',').filter(|class| !class.is_empty()) {
-                        check_class(class)?;
-                        filter.want("class", class.to_owned());
-                    }
-                }
-                "filter" => {
-                    filters += 1;
-                    let (dimension, value) = value
-                        .split_once(':')
-                        .ok_or("filter: write it as DIMENSION:VALUE, such as page:/start")?;
-                    if !DIMENSIONS.contains(&dimension) {
-                        let names = DIMENSIONS.join(", ");
-                        return Err(format!("filter: {dimension:?} is not one of {names}"));
-                    }
-                    filter.want(dimension, value.to_owned());
-                }
-                _ => {}
-            }
+        if let Some(site) = &asked.site {
+            filter.want("site", site.clone());
         }
-        if filters > FILTERS_MAX {
-            return Err(format!("filter: give at most {FILTERS_MAX}"));
+        if asked.classes != ClassSet::ALL {
+            let classes = Class::ALL.iter().filter(|class| asked.classes.contains(**class));
+            classes.for_each(|class| filter.want("class", class.as_str().to_owned()));
         }
-        Ok(filter)
+        // A site or class that is filtered by as well must be both.
+        let mut filters = Self::default();
+        for one in &asked.filters {
+            filters.want(one.dimension.as_str(), one.value.clone());
+        }
+        filter.wanted.extend(filters.wanted);
+        filter
     }
 
     /// Whether every hit is wanted.
@@ -100,54 +85,53 @@ impl Filter {
     }
 }
 
-fn check_class(word: &str) -> Result<(), String> {
-    let names = || onepixel_event::Class::ALL.iter().map(|class| class.as_str());
-    if names().any(|name| name == word) {
-        return Ok(());
-    }
-    Err(format!("class: {word:?} is not one of {}", names().collect::<Vec<_>>().join(", ")))
-}
-
 #[cfg(test)]
 mod tests {
     use onepixel_event::{EventId, Source, Time};
+    use onepixel_live::Dimension;
 
     use super::*;
+    use crate::api::questions::Asked;
 
-    fn check(query: &str, expected: Option<bool>) {
+    fn check(query: &str, expected: bool) {
         let id = EventId::at(Time::from_ms(0), [0; 10]);
         let mut event = Event::new(id, Time::from_ms(0), Source::Pixel, "pageview", "blog");
         event.page_path = Some("/a:b".into());
         event.browser = Some("Firefox".into());
-        let found = Filter::read(query).map(|filter| filter.wants(Some(&Fields::of(&event))));
-        assert_eq!(found.ok(), expected, "{query}");
+        let asked = Asked::new(Some(query)).and_then(|mut asked| asked.query()).ok().unwrap();
+        assert_eq!(Filter::of(&asked).wants(Some(&Fields::of(&event))), expected, "{query}");
     }
 
     #[test]
     fn the_same_dimension_is_or_and_different_ones_are_and() {
-        check("", Some(true));
-        check("site=blog", Some(true));
-        check("site=", Some(true));
-        check("site=shop", Some(false));
-        check("class=human", Some(true));
-        check("class=bot,human", Some(true));
-        check("class=bot", Some(false));
-        check("class=robot", None);
-        check("filter=page:/a:b", Some(true));
-        check("filter=page:%2Fa%3Ab&filter=browser:Firefox", Some(true));
-        check("filter=browser:Chrome&filter=browser:Firefox", Some(true));
-        check("filter=page:/a:b&filter=browser:Chrome", Some(false));
-        check("filter=os:", Some(true));
-        check("filter=browser:", Some(false));
-        check("filter=entry:/", None);
-        check("filter=page", None);
-        check(&"filter=page:/&".repeat(51), None);
-        check("other=1&after=5", Some(true));
+        check("", true);
+        check("site=blog", true);
+        check("site=", true);
+        check("site=shop", false);
+        check("class=human", true);
+        check("class=bot,human", true);
+        check("class=bot", false);
+        check("filter=page:/a:b", true);
+        check("filter=page:%2Fa%3Ab&filter=browser:Firefox", true);
+        check("filter=browser:Chrome&filter=browser:Firefox", true);
+        check("filter=page:/a:b&filter=browser:Chrome", false);
+        check("filter=os:", true);
+        check("filter=browser:", false);
+        check("site=blog&filter=site:shop", false);
+        check("class=human&filter=class:bot", false);
+    }
+
+    #[test]
+    fn every_filter_there_is_can_be_looked_up() {
+        for dimension in Dimension::ALL.iter().filter(|dimension| dimension.is_filter()) {
+            assert!(DIMENSIONS.contains(&dimension.as_str()), "{dimension:?}");
+        }
     }
 
     #[test]
     fn a_hit_that_is_no_event_is_shown_where_everything_is() {
-        assert!(Filter::read("").unwrap().wants(None));
-        assert!(!Filter::read("site=blog").unwrap().wants(None));
+        assert!(Filter::default().wants(None));
+        let asked = Query { site: Some("blog".into()), ..Query::default() };
+        assert!(!Filter::of(&asked).wants(None));
     }
 }
