@@ -8,7 +8,9 @@
 use crate::limits::VISITORS_EXACT_MAX;
 
 /// The first bits that tell the part.
-const PART_BITS: u32 = 8;
+const PART_BITS: u32 = 9;
+/// Hashes, repeated ones among them, from which on it is worth to look for those: they take 32 MiB.
+const DENSE_ABOVE_MIN: usize = 4 << 20;
 /// Hashes that are kept in one list before they are spread.
 const UNSPREAD_MAX: usize = 32 * 1024;
 
@@ -33,7 +35,7 @@ impl Default for Distinct {
 
 impl Distinct {
     fn with_limit(kept_max: usize) -> Self {
-        let dense_above = kept_max.min(1 << 20);
+        let dense_above = kept_max.clamp(1 << 20, DENSE_ABOVE_MIN);
         Self { unspread: Vec::new(), parts: Vec::new(), spread: 0, dense_above, zero_bits: 0, kept_max }
     }
 
@@ -98,7 +100,7 @@ impl Distinct {
             }
             self.zero_bits += 1;
         }
-        self.dense_above = (self.spread + self.spread / 2).max(1 << 20);
+        self.dense_above = (self.spread + self.spread / 2).max(self.kept_max.clamp(1 << 20, DENSE_ABOVE_MIN));
     }
 }
 

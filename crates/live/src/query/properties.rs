@@ -35,10 +35,10 @@ pub(crate) fn properties(
         let Some(mut part) = Part::of(connection, &meta, &scope)? else { continue };
         let texts = part.chunk.texts(PROPS)?;
         let codes = part.chunk.codes(PROPS, &texts)?;
-        let cell_codes = part.cell_codes()?;
+        part.read_cells()?;
         let mut counts = vec![0_u64; texts.len()];
         part.rows.each(|row| {
-            counts[usize::from(codes[row])] += u64::from(part.asked[usize::from(cell_codes[row] / 2)]);
+            counts[usize::from(codes[row])] += u64::from(part.is_asked(row));
         });
         for (json, events) in
             texts.iter().zip(counts).filter(|(json, events)| *events > 0 && !json.is_empty())

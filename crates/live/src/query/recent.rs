@@ -53,12 +53,13 @@ pub(crate) fn recent(connection: &Connection, scope: &Scope, page: &Page) -> Res
             break;
         }
         let Some(mut part) = Part::of(connection, meta, scope)? else { continue };
-        let (cell_codes, offsets) = (part.cell_codes()?, part.chunk.offsets()?);
+        part.read_cells()?;
+        let offsets = part.chunk.offsets()?;
         part.rows.each(|row| {
             let offset = offsets[row];
             let is_late =
                 found.len() >= limit && found.peek().is_none_or(|Reverse(lowest)| lowest.0 > offset);
-            if offset < before && !is_late && part.asked[usize::from(cell_codes[row] / 2)] {
+            if offset < before && !is_late && part.is_asked(row) {
                 found.push(Reverse((offset, index, row)));
                 if found.len() > limit {
                     found.pop();
@@ -102,7 +103,8 @@ fn whole(
     for of_chunk in found.chunk_by(|a, b| a.1 == b.1) {
         let Some(meta) = of_chunk.first().and_then(|(_, index, _)| chunks.get(*index)) else { continue };
         let Some(mut part) = Part::of(connection, meta, scope)? else { continue };
-        let (cell_codes, times) = (part.cell_codes()?, part.chunk.times()?);
+        part.read_cells()?;
+        let times = part.chunk.times()?;
         let mut columns = Vec::with_capacity(TEXTS);
         for column in 0..TEXTS {
             let texts = part.chunk.texts(column)?;
@@ -113,7 +115,7 @@ fn whole(
             let text = |column: usize| {
                 columns.get(column).map_or("", |(texts, codes)| texts.get(codes[*row].into()))
             };
-            let cell = &part.cells[usize::from(cell_codes[*row] / 2)];
+            let cell = &part.cells[usize::from(part.cell_codes[*row] / 2)];
             let line = line(
                 times[*row],
                 |dimension| match dimension {

@@ -154,18 +154,16 @@ impl Counting<'_> {
         let mut values = Values::default();
         let mut distinct = Distinct::default();
         self.each(|part| {
-            let cell_codes = part.cell_codes()?;
-            let axis = Axis::of(part, self.dimension, &cell_codes)?;
-            let visitors = part.chunk.visitors()?;
-            let visitor_codes = part.chunk.visitor_codes(&visitors)?;
+            let axis = Axis::of(part, self.dimension)?;
+            part.read_cells()?;
+            part.read_visitors()?;
             let mut counts = vec![[0_u32; 3]; axis.len()];
             part.rows.each(|row| {
-                let cell = cell_codes[row];
-                if part.asked[usize::from(cell / 2)] {
+                if part.is_asked(row) {
                     let count = &mut counts[usize::from(axis.codes[row])];
                     count[0] += 1;
-                    count[1] += u32::from(cell % 2);
-                    count[2] += u32::from(visitors[usize::from(visitor_codes[row])] != 0);
+                    count[1] += u32::from(part.cell_codes[row] % 2);
+                    count[2] += u32::from(part.visitors[usize::from(part.visitor_codes[row])] != 0);
                 }
             });
             let mut is_shown = vec![false; axis.len()];
@@ -181,12 +179,12 @@ impl Counting<'_> {
             if search.is_off() {
                 return part.add_visitors(&mut distinct);
             }
-            let mut seen = vec![false; visitors.len()];
+            let mut seen = vec![false; part.visitors.len()];
             part.rows.each(|row| {
-                seen[usize::from(visitor_codes[row])] |=
-                    is_shown[usize::from(axis.codes[row])] && part.asked[usize::from(cell_codes[row] / 2)];
+                seen[usize::from(part.visitor_codes[row])] |=
+                    is_shown[usize::from(axis.codes[row])] && part.is_asked(row);
             });
-            add_seen(&visitors, &seen, &mut distinct);
+            add_seen(&part.visitors, &seen, &mut distinct);
             Ok(())
         })?;
         Ok((values, distinct.count()))
@@ -199,25 +197,24 @@ impl Counting<'_> {
         let words = some.len().div_ceil(64);
         let mut distinct: Vec<Distinct> = some.iter().map(|_| Distinct::default()).collect();
         self.each(|part| {
-            let cell_codes = part.cell_codes()?;
-            let axis = Axis::of(part, self.dimension, &cell_codes)?;
+            let axis = Axis::of(part, self.dimension)?;
+            part.read_cells()?;
             let find = |code| values.find(axis.name(code)).and_then(|number| *place.get(number)?);
             let place_of: Vec<Option<usize>> = (0..axis.len()).map(find).collect();
             if place_of.iter().all(Option::is_none) {
                 return Ok(());
             }
-            let visitors = part.chunk.visitors()?;
-            let visitor_codes = part.chunk.visitor_codes(&visitors)?;
+            part.read_visitors()?;
             // One bit for each visitor and value: who did a thing ten times is added once.
-            let mut seen = vec![0_u64; visitors.len() * words];
+            let mut seen = vec![0_u64; part.visitors.len() * words];
             part.rows.each(|row| {
                 if let Some(at) = place_of[usize::from(axis.codes[row])]
-                    && part.asked[usize::from(cell_codes[row] / 2)]
+                    && part.is_asked(row)
                 {
-                    seen[usize::from(visitor_codes[row]) * words + at / 64] |= 1 << (at % 64);
+                    seen[usize::from(part.visitor_codes[row]) * words + at / 64] |= 1 << (at % 64);
                 }
             });
-            for (hash, seen) in visitors.iter().zip(seen.chunks(words.max(1))) {
+            for (hash, seen) in part.visitors.iter().zip(seen.chunks(words.max(1))) {
                 for (word, bits) in seen.iter().enumerate() {
                     let mut bits = *bits;
                     while bits != 0 {
@@ -279,17 +276,16 @@ impl Counting<'_> {
         for share in 0..shares {
             let mut met: HashSet<(usize, u64)> = HashSet::new();
             self.each(|part| {
-                let cell_codes = part.cell_codes()?;
-                let axis = Axis::of(part, self.dimension, &cell_codes)?;
-                let visitors = part.chunk.visitors()?;
-                let visitor_codes = part.chunk.visitor_codes(&visitors)?;
+                let axis = Axis::of(part, self.dimension)?;
+                part.read_cells()?;
+                part.read_visitors()?;
                 let in_share = |number: &usize| number % shares == share;
                 let numbers: Vec<Option<usize>> =
                     (0..axis.len()).map(|code| values.find(axis.name(code)).filter(in_share)).collect();
                 part.rows.each(|row| {
-                    let hash = visitors[usize::from(visitor_codes[row])];
+                    let hash = part.visitors[usize::from(part.visitor_codes[row])];
                     if let Some(number) = numbers[usize::from(axis.codes[row])]
-                        && part.asked[usize::from(cell_codes[row] / 2)]
+                        && part.is_asked(row)
                         && hash != 0
                         && met.insert((number, hash))
                     {

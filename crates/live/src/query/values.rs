@@ -55,7 +55,7 @@ enum Names {
 
 impl Axis {
     /// Site and class are read from the cells, everything else from its column. Entry and exit are the page.
-    pub(super) fn of(part: &mut Part<'_>, dimension: Dimension, cell_codes: &[u16]) -> Result<Self, Fault> {
+    pub(super) fn of(part: &mut Part<'_>, dimension: Dimension) -> Result<Self, Fault> {
         let column = match dimension {
             Dimension::Entry | Dimension::Exit => Dimension::Page.column(),
             _ => dimension.column(),
@@ -69,8 +69,9 @@ impl Axis {
             Dimension::Site => cell.site.clone(),
             _ => class_name(cell.class).to_owned(),
         };
+        part.read_cells()?;
         let names = Names::Cells(part.cells.iter().map(name).collect());
-        Ok(Self { names, codes: cell_codes.iter().map(|code| code / 2).collect() })
+        Ok(Self { names, codes: part.cell_codes.iter().map(|code| code / 2).collect() })
     }
 
     /// Different values.
