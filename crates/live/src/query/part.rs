@@ -98,7 +98,7 @@ impl<'c> Part<'c> {
         for (column, values) in scope.text_filters() {
             let texts = chunk.texts(column)?;
             let wanted: Vec<bool> =
-                texts.iter().map(|text| values.iter().any(|value| value == text)).collect();
+                texts.iter().map(|text| values.iter().any(|value| value.as_bytes() == text)).collect();
             if !wanted.contains(&false) {
                 continue;
             }
@@ -156,19 +156,14 @@ impl<'c> Part<'c> {
     /// Adds the visitors of the rows that are asked for.
     pub(crate) fn add_visitors(&mut self, distinct: &mut Distinct) -> Result<(), Fault> {
         if self.is_whole {
-            if self.visitors.is_empty() {
-                self.visitors = self.chunk.visitors()?;
+            let mut visitors =
+                if self.visitors.is_empty() { self.chunk.visitors()? } else { self.visitors.clone() };
+            if self.asked.contains(&false) {
+                let cells = self.chunk.visitor_cells(&visitors, &self.cells)?;
+                let mut cells = cells.into_iter();
+                visitors.retain(|_| cells.next().is_some_and(|cell| self.asked[usize::from(cell)]));
             }
-            let mut rest = self.visitors.as_slice();
-            for (cell, asked) in self.cells.iter().zip(&self.asked) {
-                let (of_cell, after) = rest
-                    .split_at_checked(cell.visitors as usize)
-                    .ok_or_else(|| Fault::Damaged("a chunk has fewer visitors than its cells".to_owned()))?;
-                if *asked {
-                    distinct.extend(of_cell);
-                }
-                rest = after;
-            }
+            distinct.add_run(visitors);
             return Ok(());
         }
         self.read_cells()?;
@@ -182,7 +177,6 @@ impl<'c> Part<'c> {
 
 /// Adds those visitors that were seen.
 pub(crate) fn add_seen(visitors: &[u64], seen: &[bool], distinct: &mut Distinct) {
-    for (hash, _) in visitors.iter().zip(seen).filter(|(_, seen)| **seen) {
-        distinct.insert(*hash);
-    }
+    let seen = visitors.iter().zip(seen).filter(|(_, seen)| **seen);
+    distinct.add_run(seen.map(|(hash, _)| *hash).collect());
 }

@@ -86,7 +86,8 @@ fn groups(chunks: Vec<Meta>, is_entry: bool) -> Vec<Vec<Meta>> {
 fn shares(connection: &Connection, groups: &[Vec<Meta>]) -> Result<u64, Fault> {
     let mut visitors = 0;
     for meta in groups.iter().flatten() {
-        visitors += Chunk::new(connection, meta).cells()?.iter().map(|cell| cell.visitors as usize).sum::<usize>();
+        visitors +=
+            Chunk::new(connection, meta).cells()?.iter().map(|cell| cell.visitors as usize).sum::<usize>();
     }
     Ok((visitors / PASS_VISITORS + 1) as u64)
 }

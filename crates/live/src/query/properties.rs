@@ -57,8 +57,8 @@ struct Found {
 
 impl Found {
     /// Adds what the same properties of some events say. What is no object of JSON was let in by no door.
-    fn add(&mut self, json: &str, events: u64) -> Result<(), Fault> {
-        let Ok(properties) = serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(json) else {
+    fn add(&mut self, json: &[u8], events: u64) -> Result<(), Fault> {
+        let Ok(properties) = serde_json::from_slice::<BTreeMap<Cow<'_, str>, &RawValue>>(json) else {
             return Ok(());
         };
         for (key, value) in properties {
