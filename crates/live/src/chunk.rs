@@ -1,8 +1,8 @@
 //! A chunk: some events as columns, whole in itself.
 //!
 //! Built row by row from lines or column by column from smaller chunks. Each text column has the texts that occur
-//! and a code for each event; a cell is a site and a class, with what it counts; visitors are numbered by cell and
-//! hash, so that those of a cell are one sorted part of the list. Reads and writes no file.
+//! and a code for each event; a cell is a site and a class, with what it counts; visitors are numbered by hash and
+//! cell, so that the hashes of any cells are in order. Reads and writes no file.
 
 use std::ops::Range;
 
@@ -21,6 +21,7 @@ pub(crate) const CELL_CODES: u8 = 41;
 pub(crate) const VISITORS: u8 = 42;
 pub(crate) const VISITOR_CODES: u8 = 43;
 pub(crate) const OFFSETS: u8 = 44;
+pub(crate) const VISITOR_CELLS: u8 = 45;
 
 /// The number of the piece with a text column's texts; the one with its codes is the next.
 pub(crate) fn texts_piece(column: usize) -> u8 {
@@ -86,8 +87,8 @@ struct CellKey {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Visitor {
-    cell: u16,
     hash: u64,
+    cell: u16,
 }
 
 impl Visitor {
@@ -133,7 +134,7 @@ impl Builder {
         self.times.push(line.ms);
         for (column, text) in self.texts.iter_mut().zip(line.texts) {
             let before = column.dictionary.len();
-            column.codes.push(narrow(column.dictionary.number(text)));
+            column.codes.push(narrow(column.dictionary.number(text.as_bytes())));
             if column.dictionary.len() > before {
                 self.text_bytes += text.len() + TEXT_BYTES;
             }
@@ -179,7 +180,7 @@ impl Builder {
     }
 
     fn cell(&mut self, site: &str, class: u8) -> u16 {
-        let key = CellKey { site: self.sites.number(site), class };
+        let key = CellKey { site: self.sites.number(site.as_bytes()), class };
         *self.cell_of.entry(key).or_insert_with(|| {
             self.cells.push(key);
             narrow(to_u32(self.cells.len() - 1))
@@ -187,7 +188,7 @@ impl Builder {
     }
 
     fn visitor(&mut self, cell: u16, hash: u64) -> u16 {
-        let visitor = Visitor { cell, hash };
+        let visitor = Visitor { hash, cell };
         let visitors = &mut self.visitors;
         let same = |code: &u16| visitors.get(usize::from(*code)) == Some(&visitor);
         let spread = |code: &u16| visitors.get(usize::from(*code)).map_or(0, Visitor::spread);
@@ -227,6 +228,8 @@ impl Builder {
         piece(TIMES, &|out| encode::times(out, &self.times, min_ms, max_ms));
         piece(CELL_CODES, &|out| encode::codes(out, &self.cell_codes, 2 * self.cells.len()));
         piece(VISITORS, &|out| visitors.iter().for_each(|v| out.extend_from_slice(&v.hash.to_le_bytes())));
+        let of_cells: Vec<u16> = visitors.iter().map(|visitor| visitor.cell).collect();
+        piece(VISITOR_CELLS, &|out| encode::codes(out, &of_cells, self.cells.len()));
         piece(VISITOR_CODES, &|out| encode::codes(out, &self.visitor_codes, visitors.len()));
         piece(OFFSETS, &|out| encode::offsets(out, &self.offsets));
         encoded.cells = self.count_cells(&visitors);
@@ -234,7 +237,7 @@ impl Builder {
         encoded
     }
 
-    /// Brings the visitors into the order of their cells and hashes.
+    /// Brings the visitors into the order of their hashes and cells.
     fn sort_visitors(&mut self) -> Vec<Visitor> {
         let mut order: Vec<(Visitor, u16)> = self
             .visitors

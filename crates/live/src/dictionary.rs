@@ -26,7 +26,7 @@ pub(crate) struct Dictionary {
 
 impl Dictionary {
     /// The text's number; a new one if it was not there.
-    pub(crate) fn number(&mut self, text: &str) -> u32 {
+    pub(crate) fn number(&mut self, text: &[u8]) -> u32 {
         if text.is_empty()
             && let Some(number) = self.empty
         {
@@ -34,15 +34,14 @@ impl Dictionary {
         }
         let Self { bytes, ends, table, hasher, empty } = self;
         let at = |number: u32| span(ends, number).and_then(|span| bytes.get(span)).unwrap_or_default();
-        let hash = hasher.hash_one(text.as_bytes());
-        let entry =
-            table.entry(hash, |&number| at(number) == text.as_bytes(), |&number| hasher.hash_one(at(number)));
+        let hash = hasher.hash_one(text);
+        let entry = table.entry(hash, |&number| at(number) == text, |&number| hasher.hash_one(at(number)));
         match entry {
             hashbrown::hash_table::Entry::Occupied(entry) => *entry.get(),
             hashbrown::hash_table::Entry::Vacant(entry) => {
                 let number = to_u32(ends.len());
                 entry.insert(number);
-                bytes.extend_from_slice(text.as_bytes());
+                bytes.extend_from_slice(text);
                 ends.push(to_u32(bytes.len()));
                 if text.is_empty() {
                     *empty = Some(number);
@@ -50,12 +49,6 @@ impl Dictionary {
                 number
             }
         }
-    }
-
-    /// The text's number, if it has one.
-    pub(crate) fn find(&self, text: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(text.as_bytes());
-        self.table.find(hash, |&number| self.text(number) == text).copied()
     }
 
     /// Different texts.
@@ -69,9 +62,8 @@ impl Dictionary {
     }
 
     /// The text behind a number; empty for a number that was not given out.
-    pub(crate) fn text(&self, number: u32) -> &str {
-        let bytes = span(&self.ends, number).and_then(|span| self.bytes.get(span)).unwrap_or_default();
-        std::str::from_utf8(bytes).unwrap_or_default()
+    pub(crate) fn text(&self, number: u32) -> &[u8] {
+        span(&self.ends, number).and_then(|span| self.bytes.get(span)).unwrap_or_default()
     }
 
     /// The texts one after the other, and where each ends.
@@ -91,22 +83,15 @@ impl Dictionary {
 /// The texts of one column of one chunk.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
-    text: String,
+    bytes: Vec<u8>,
     ends: Vec<u32>,
 }
 
 impl Texts {
     /// `None` when the parts do not belong together.
     pub(crate) fn new(bytes: &[u8], ends: Vec<u32>) -> Option<Self> {
-        let text = String::from_utf8(bytes.to_vec()).ok()?;
-        let mut start = 0;
-        for &end in &ends {
-            if end < start || !text.is_char_boundary(end as usize) {
-                return None;
-            }
-            start = end;
-        }
-        (start as usize == text.len()).then_some(Self { text, ends })
+        let is_whole = ends.last().map_or(0, |end| *end as usize) == bytes.len();
+        (is_whole && ends.is_sorted()).then(|| Self { bytes: bytes.to_vec(), ends })
     }
 
     /// How many there are.
@@ -116,17 +101,17 @@ impl Texts {
 
     /// What the texts take, about.
     pub(crate) fn size_bytes(&self) -> usize {
-        self.text.len() + self.ends.len() * TEXT_BYTES
+        self.bytes.len() + self.ends.len() * TEXT_BYTES
     }
 
     /// The text behind a number; empty for a number that was not given out.
-    pub(crate) fn get(&self, number: usize) -> &str {
+    pub(crate) fn get(&self, number: usize) -> &[u8] {
         let span = u32::try_from(number).ok().and_then(|number| span(&self.ends, number));
-        span.and_then(|span| self.text.get(span)).unwrap_or_default()
+        span.and_then(|span| self.bytes.get(span)).unwrap_or_default()
     }
 
     /// All of them in the order of their numbers.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.len()).map(|number| self.get(number))
     }
 }
@@ -150,16 +135,16 @@ mod tests {
     #[test]
     fn each_text_has_one_number() {
         let mut dictionary = Dictionary::default();
-        let texts = ["a", "", "ä", "a", "", "aä", "ä"];
-        let numbers: Vec<u32> = texts.iter().map(|text| dictionary.number(text)).collect();
+        let texts = ["a", "", "ä", "a", "", "aä", "ä"].map(str::as_bytes);
+        let numbers = texts.map(|text| dictionary.number(text));
         assert_eq!(numbers, [0, 1, 2, 0, 1, 3, 2]);
         assert!(texts.iter().zip(&numbers).all(|(text, number)| dictionary.text(*number) == *text));
-        assert_eq!(dictionary.text(4), "");
+        assert_eq!((dictionary.len(), dictionary.text(4)), (4, &b""[..]));
         let (bytes, ends) = dictionary.parts();
         let read = Texts::new(bytes, ends.to_vec()).unwrap();
-        assert_eq!(read.iter().collect::<Vec<_>>(), ["a", "", "ä", "aä"]);
+        assert_eq!(read.iter().collect::<Vec<_>>(), ["a", "", "ä", "aä"].map(str::as_bytes));
         dictionary.clear();
-        assert_eq!((dictionary.number("z"), dictionary.number("")), (0, 1));
+        assert_eq!((dictionary.number(b"z"), dictionary.number(b"")), (0, 1));
     }
 
     #[test]
@@ -168,7 +153,6 @@ mod tests {
         assert!(Texts::new(b"ab", vec![1]).is_none());
         assert!(Texts::new(b"ab", vec![2, 1]).is_none());
         assert!(Texts::new(b"ab", vec![3]).is_none());
-        assert!(Texts::new("ä".as_bytes(), vec![1, 2]).is_none());
-        assert!(Texts::new(b"\xff", vec![1]).is_none());
+        assert!(Texts::new(b"ab", vec![]).is_none());
     }
 }

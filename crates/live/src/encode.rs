@@ -4,7 +4,8 @@
 //! texts      u32 number, u32 end of each, the texts
 //! codes      u8 width (0: all are 0; 1; 2), one number for each event
 //! times      u8 width (4 or 8), milliseconds after the chunk's oldest event, for each event
-//! visitors   u64 hash for each visitor of a cell, in the order of the cells and of the hashes
+//! visitors   u64 hash for each visitor of a cell, in the order of the hashes and of the cells
+//! of cells   as codes, the cell of each of them
 //! offsets    u32 runs, then u64 first offset and u32 length of each
 //! cells      u32 number, then of each: u32 bytes of the site, the site, u8 class, u32 events, views, visitors,
 //!            i64 newest event in milliseconds since the epoch
@@ -77,9 +78,9 @@ pub(crate) fn offsets(out: &mut Vec<u8>, offsets: &[u64]) {
 }
 
 /// Adds a cell; the number of them stands in front.
-pub(crate) fn cell(out: &mut Vec<u8>, site: &str, class: u8, counts: [u32; 3], max_ms: i64) {
+pub(crate) fn cell(out: &mut Vec<u8>, site: &[u8], class: u8, counts: [u32; 3], max_ms: i64) {
     out.extend_from_slice(&to_u32(site.len()).to_le_bytes());
-    out.extend_from_slice(site.as_bytes());
+    out.extend_from_slice(site);
     out.push(class);
     counts.iter().for_each(|count| out.extend_from_slice(&count.to_le_bytes()));
     out.extend_from_slice(&max_ms.to_le_bytes());
@@ -220,8 +221,8 @@ mod tests {
     #[test]
     fn cells_and_texts_are_read_as_they_were_written() {
         let mut out = 2_u32.to_le_bytes().to_vec();
-        cell(&mut out, "blog", 0, [3, 2, 1], -7);
-        cell(&mut out, "", 5, [1, 0, 0], i64::MAX);
+        cell(&mut out, b"blog", 0, [3, 2, 1], -7);
+        cell(&mut out, b"", 5, [1, 0, 0], i64::MAX);
         let read = read_cells(&out).unwrap();
         let blog = Cell { site: "blog".into(), class: 0, events: 3, views: 2, visitors: 1, max_ms: -7 };
         assert_eq!(read[0], blog);
@@ -231,9 +232,9 @@ mod tests {
         assert_eq!(read_cells(&out[..out.len() - 1]), None);
 
         let mut dictionary = Dictionary::default();
-        assert_eq!(["x", "", "ä"].map(|text| dictionary.number(text)), [0, 1, 2]);
+        assert_eq!(["x", "", "ä"].map(|text| dictionary.number(text.as_bytes())), [0, 1, 2]);
         let mut out = Vec::new();
         texts(&mut out, &dictionary);
-        assert_eq!(read_texts(&out).unwrap().iter().collect::<Vec<_>>(), ["x", "", "ä"]);
+        assert_eq!(read_texts(&out).unwrap().iter().collect::<Vec<_>>(), ["x", "", "ä"].map(str::as_bytes));
     }
 }

@@ -27,8 +27,8 @@ pub const RECENT_ROWS_MAX: usize = 500;
 pub const TOP_ROWS_MAX: usize = 1_000;
 /// Values whose visitors are counted in one pass over the events.
 pub(crate) const PASS_VALUES: usize = 64;
-/// Visitors whose first or last page is looked for in one pass over the events: 48 bytes each.
-pub(crate) const PASS_VISITORS: usize = 1 << 20;
+/// Visitors whose first or last page is looked for in one pass over the events: up to 20 bytes each.
+pub(crate) const PASS_VISITORS: usize = 4 << 20;
 /// Bytes of different texts in one answer while it is made.
 pub(crate) const VALUES_BYTES_MAX: usize = 64 << 20;
 /// Different texts in one answer while it is made.

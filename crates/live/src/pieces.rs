@@ -7,7 +7,9 @@ use std::ops::Range;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::axis::TEXTS;
-use crate::chunk::{CELL_CODES, Columns, Encoded, OFFSETS, TIMES, VISITOR_CODES, VISITORS, texts_piece};
+use crate::chunk::{
+    CELL_CODES, Columns, Encoded, OFFSETS, TIMES, VISITOR_CELLS, VISITOR_CODES, VISITORS, texts_piece,
+};
 use crate::dictionary::{Texts, to_u32};
 use crate::encode::{self, Cell};
 use crate::error::Fault;
@@ -183,9 +185,14 @@ impl<'c> Chunk<'c> {
         self.piece(CELL_CODES, "cells", |bytes| encode::read_codes(bytes, events, 2 * cells.len()))
     }
 
-    /// The visitors' hashes, those of one cell after those of the other.
+    /// The visitors' hashes, in order; 0 is none. One who is in several cells is there several times.
     pub(crate) fn visitors(&mut self) -> Result<Vec<u64>, Fault> {
         self.piece(VISITORS, "visitors", encode::read_visitors)
+    }
+
+    /// The number of its cell, of each visitor in the list.
+    pub(crate) fn visitor_cells(&mut self, visitors: &[u64], cells: &[Cell]) -> Result<Vec<u16>, Fault> {
+        self.piece(VISITOR_CELLS, "visitors", |bytes| encode::read_codes(bytes, visitors.len(), cells.len()))
     }
 
     /// The number of its visitor in the list, of each event.

@@ -7,7 +7,6 @@
     clippy::print_stdout,
     reason = "a measurement prints, and stops where it cannot go on"
 )]
-#![expect(clippy::disallowed_methods, reason = "it reads what the kernel counts of this process")]
 
 mod questions;
 mod traffic;

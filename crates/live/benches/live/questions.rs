@@ -65,6 +65,9 @@ fn scopes() -> Vec<(&'static str, Query)> {
 }
 
 fn ask(name: &str, question: impl Fn() -> Result<(), QueryError>) {
+    if std::env::var("LIVE_BENCH_ONLY").is_ok_and(|only| !name.contains(&only)) {
+        return;
+    }
     let mut times: Vec<f64> = (0..ROUNDS)
         .map(|_| {
             let started = Instant::now();

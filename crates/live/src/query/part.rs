@@ -65,6 +65,12 @@ pub(crate) struct Part<'c> {
     pub(crate) rows: Rows,
     /// Nothing was filtered: what the cells say is what is asked for.
     pub(crate) is_whole: bool,
+    /// Of each event, twice its cell's number, and one more for a page view; see `read_cells`.
+    pub(crate) cell_codes: Vec<u16>,
+    /// The hashes of visitors; see `read_visitors`.
+    pub(crate) visitors: Vec<u64>,
+    /// Of each event, the number of its visitor; see `read_visitors`.
+    pub(crate) visitor_codes: Vec<u16>,
 }
 
 impl<'c> Part<'c> {
@@ -92,7 +98,7 @@ impl<'c> Part<'c> {
         for (column, values) in scope.text_filters() {
             let texts = chunk.texts(column)?;
             let wanted: Vec<bool> =
-                texts.iter().map(|text| values.iter().any(|value| value == text)).collect();
+                texts.iter().map(|text| values.iter().any(|value| value.as_bytes() == text)).collect();
             if !wanted.contains(&false) {
                 continue;
             }
@@ -103,13 +109,31 @@ impl<'c> Part<'c> {
             let codes = chunk.codes(column, &texts)?;
             rows.retain(|row| wanted[usize::from(codes[row])]);
         }
-        let part = Self { chunk, cells, taken, asked, rows, is_whole };
+        let (cell_codes, visitors, visitor_codes) = (Vec::new(), Vec::new(), Vec::new());
+        let part = Self { chunk, cells, taken, asked, rows, is_whole, cell_codes, visitors, visitor_codes };
         Ok((!part.rows.is_empty()).then_some(part))
     }
 
-    /// The cell codes of all rows.
-    pub(crate) fn cell_codes(&mut self) -> Result<Vec<u16>, Fault> {
-        self.chunk.cell_codes(&self.cells)
+    /// Reads the cell of each event.
+    pub(crate) fn read_cells(&mut self) -> Result<(), Fault> {
+        if self.cell_codes.is_empty() {
+            self.cell_codes = self.chunk.cell_codes(&self.cells)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the visitors and the visitor of each event.
+    pub(crate) fn read_visitors(&mut self) -> Result<(), Fault> {
+        if self.visitor_codes.is_empty() {
+            self.visitors = self.chunk.visitors()?;
+            self.visitor_codes = self.chunk.visitor_codes(&self.visitors)?;
+        }
+        Ok(())
+    }
+
+    /// True when the event in this row is of a cell that is asked for.
+    pub(crate) fn is_asked(&self, row: usize) -> bool {
+        self.asked[usize::from(self.cell_codes[row] / 2)]
     }
 
     /// Events and page views of each cell, among the rows.
@@ -118,10 +142,10 @@ impl<'c> Part<'c> {
             let counts = self.cells.iter().map(|cell| [u64::from(cell.events), u64::from(cell.views)]);
             return Ok(counts.collect());
         }
-        let codes = self.cell_codes()?;
+        self.read_cells()?;
         let mut counts = vec![[0; 2]; self.cells.len()];
         self.rows.each(|row| {
-            let code = codes[row];
+            let code = self.cell_codes[row];
             let count = &mut counts[usize::from(code / 2)];
             count[0] += 1;
             count[1] += u64::from(code % 2);
@@ -131,31 +155,28 @@ impl<'c> Part<'c> {
 
     /// Adds the visitors of the rows that are asked for.
     pub(crate) fn add_visitors(&mut self, distinct: &mut Distinct) -> Result<(), Fault> {
-        let visitors = self.chunk.visitors()?;
         if self.is_whole {
-            let mut rest = visitors.as_slice();
-            for (cell, asked) in self.cells.iter().zip(&self.asked) {
-                let (of_cell, after) = rest
-                    .split_at_checked(cell.visitors as usize)
-                    .ok_or_else(|| Fault::Damaged("a chunk has fewer visitors than its cells".to_owned()))?;
-                if *asked {
-                    distinct.extend(of_cell);
-                }
-                rest = after;
+            let mut visitors =
+                if self.visitors.is_empty() { self.chunk.visitors()? } else { self.visitors.clone() };
+            if self.asked.contains(&false) {
+                let cells = self.chunk.visitor_cells(&visitors, &self.cells)?;
+                let mut cells = cells.into_iter();
+                visitors.retain(|_| cells.next().is_some_and(|cell| self.asked[usize::from(cell)]));
             }
+            distinct.add_run(visitors);
             return Ok(());
         }
-        let (cell_codes, codes) = (self.cell_codes()?, self.chunk.visitor_codes(&visitors)?);
-        let mut seen = vec![false; visitors.len()];
-        self.rows.each(|row| seen[usize::from(codes[row])] |= self.asked[usize::from(cell_codes[row] / 2)]);
-        add_seen(&visitors, &seen, distinct);
+        self.read_cells()?;
+        self.read_visitors()?;
+        let mut seen = vec![false; self.visitors.len()];
+        self.rows.each(|row| seen[usize::from(self.visitor_codes[row])] |= self.is_asked(row));
+        add_seen(&self.visitors, &seen, distinct);
         Ok(())
     }
 }
 
 /// Adds those visitors that were seen.
 pub(crate) fn add_seen(visitors: &[u64], seen: &[bool], distinct: &mut Distinct) {
-    for (hash, _) in visitors.iter().zip(seen).filter(|(_, seen)| **seen) {
-        distinct.insert(*hash);
-    }
+    let seen = visitors.iter().zip(seen).filter(|(_, seen)| **seen);
+    distinct.add_run(seen.map(|(hash, _)| *hash).collect());
 }

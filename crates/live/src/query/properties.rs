@@ -35,10 +35,10 @@ pub(crate) fn properties(
         let Some(mut part) = Part::of(connection, &meta, &scope)? else { continue };
         let texts = part.chunk.texts(PROPS)?;
         let codes = part.chunk.codes(PROPS, &texts)?;
-        let cell_codes = part.cell_codes()?;
+        part.read_cells()?;
         let mut counts = vec![0_u64; texts.len()];
         part.rows.each(|row| {
-            counts[usize::from(codes[row])] += u64::from(part.asked[usize::from(cell_codes[row] / 2)]);
+            counts[usize::from(codes[row])] += u64::from(part.is_asked(row));
         });
         for (json, events) in
             texts.iter().zip(counts).filter(|(json, events)| *events > 0 && !json.is_empty())
@@ -57,8 +57,8 @@ struct Found {
 
 impl Found {
     /// Adds what the same properties of some events say. What is no object of JSON was let in by no door.
-    fn add(&mut self, json: &str, events: u64) -> Result<(), Fault> {
-        let Ok(properties) = serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(json) else {
+    fn add(&mut self, json: &[u8], events: u64) -> Result<(), Fault> {
+        let Ok(properties) = serde_json::from_slice::<BTreeMap<Cow<'_, str>, &RawValue>>(json) else {
             return Ok(());
         };
         for (key, value) in properties {

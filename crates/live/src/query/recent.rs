@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::part::Part;
 use super::scope::Scope;
+use super::values::shown;
 use super::{Page, RecentEvent};
 use crate::axis::{Dimension, PROPS, TEXTS, class_name};
 use crate::error::Fault;
@@ -53,12 +54,13 @@ pub(crate) fn recent(connection: &Connection, scope: &Scope, page: &Page) -> Res
             break;
         }
         let Some(mut part) = Part::of(connection, meta, scope)? else { continue };
-        let (cell_codes, offsets) = (part.cell_codes()?, part.chunk.offsets()?);
+        part.read_cells()?;
+        let offsets = part.chunk.offsets()?;
         part.rows.each(|row| {
             let offset = offsets[row];
             let is_late =
                 found.len() >= limit && found.peek().is_none_or(|Reverse(lowest)| lowest.0 > offset);
-            if offset < before && !is_late && part.asked[usize::from(cell_codes[row] / 2)] {
+            if offset < before && !is_late && part.is_asked(row) {
                 found.push(Reverse((offset, index, row)));
                 if found.len() > limit {
                     found.pop();
@@ -102,7 +104,8 @@ fn whole(
     for of_chunk in found.chunk_by(|a, b| a.1 == b.1) {
         let Some(meta) = of_chunk.first().and_then(|(_, index, _)| chunks.get(*index)) else { continue };
         let Some(mut part) = Part::of(connection, meta, scope)? else { continue };
-        let (cell_codes, times) = (part.cell_codes()?, part.chunk.times()?);
+        part.read_cells()?;
+        let times = part.chunk.times()?;
         let mut columns = Vec::with_capacity(TEXTS);
         for column in 0..TEXTS {
             let texts = part.chunk.texts(column)?;
@@ -111,15 +114,15 @@ fn whole(
         }
         for (offset, _, row) in of_chunk {
             let text = |column: usize| {
-                columns.get(column).map_or("", |(texts, codes)| texts.get(codes[*row].into()))
+                columns.get(column).map_or(&[][..], |(texts, codes)| texts.get(codes[*row].into()))
             };
-            let cell = &part.cells[usize::from(cell_codes[*row] / 2)];
+            let cell = &part.cells[usize::from(part.cell_codes[*row] / 2)];
             let line = line(
                 times[*row],
                 |dimension| match dimension {
-                    Dimension::Site => &cell.site,
-                    Dimension::Class => class_name(cell.class),
-                    _ => dimension.column().map_or("", text),
+                    Dimension::Site => cell.site.as_bytes(),
+                    Dimension::Class => class_name(cell.class).as_bytes(),
+                    _ => dimension.column().map_or(&[], text),
                 },
                 text(PROPS),
             );
@@ -131,21 +134,21 @@ fn whole(
     Ok(events)
 }
 
-fn line<'a>(ms: i64, text: impl Fn(Dimension) -> &'a str, props: &str) -> String {
+fn line<'a>(ms: i64, text: impl Fn(Dimension) -> &'a [u8], props: &[u8]) -> String {
     let mut out = format!("{{\"received_at\":\"{}\"", Time::from_ms(ms)).into_bytes();
     let mut field = |dimension: Dimension, name: &str| {
         let value = text(dimension);
         if !value.is_empty() || matches!(dimension, Dimension::Event | Dimension::Site) {
             out.extend_from_slice(format!(",\"{name}\":").as_bytes());
-            onepixel_event::quote(&mut out, value);
+            onepixel_event::quote(&mut out, &shown(value));
         }
     };
     FIELDS.iter().for_each(|(dimension, name)| field(*dimension, name));
     LATER.iter().for_each(|(dimension, name)| field(*dimension, name));
     if !props.is_empty() {
         out.extend_from_slice(b",\"props\":");
-        out.extend_from_slice(props.as_bytes());
+        out.extend_from_slice(props);
     }
     out.push(b'}');
-    String::from_utf8(out).unwrap_or_default()
+    String::from_utf8_lossy(&out).into_owned()
 }

@@ -57,15 +57,15 @@ fn spread(
     distinct: &mut [Distinct],
 ) -> Result<(), Fault> {
     let times = part.chunk.times()?;
-    let cell_codes = part.cell_codes()?;
-    let visitors = part.chunk.visitors()?;
-    let codes = part.chunk.visitor_codes(&visitors)?;
+    part.read_cells()?;
+    part.read_visitors()?;
     // Where each visitor was seen last: rows come nearly in the order of time.
-    let mut seen_in = vec![NOWHERE; visitors.len()];
+    let mut seen_in = vec![NOWHERE; part.visitors.len()];
     let (mut at, mut until) = (0, i64::MIN);
     let mut since = i64::MAX;
     part.rows.each(|row| {
-        let cell = usize::from(cell_codes[row] / 2);
+        let cell_code = part.cell_codes[row];
+        let cell = usize::from(cell_code / 2);
         if !part.asked[cell] {
             return;
         }
@@ -75,11 +75,11 @@ fn spread(
             (since, until) = (grid.bounds[at], grid.bounds.get(at + 1).copied().unwrap_or(i64::MAX));
         }
         let Some(sums) = sums.get_mut(at) else { return };
-        sums.add(part.cells[cell].class, 1, u64::from(cell_codes[row] % 2));
-        let visitor = usize::from(codes[row]);
+        sums.add(part.cells[cell].class, 1, u64::from(cell_code % 2));
+        let visitor = usize::from(part.visitor_codes[row]);
         if seen_in[visitor] != at {
             seen_in[visitor] = at;
-            distinct[at].insert(visitors[visitor]);
+            distinct[at].insert(part.visitors[visitor]);
         }
     });
     Ok(())

@@ -6,12 +6,12 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use foldhash::{HashSet, HashSetExt as _};
+use foldhash::{HashMap, HashSet, HashSetExt as _};
 use rusqlite::Connection;
 
 use super::part::{Part, add_seen};
 use super::scope::Scope;
-use super::values::{Axis, Values};
+use super::values::{Axis, Values, shown};
 use super::{Ranked, Ranking, Top, TopOrder, paths};
 use crate::axis::Dimension;
 use crate::distinct::Distinct;
@@ -41,13 +41,13 @@ pub(crate) fn top(
     if matches!(dimension, Dimension::Entry | Dimension::Exit) {
         let (values, visitors) = paths::count(connection, scope, dimension, &search)?;
         let known: Vec<u64> = values.counts.iter().map(|count| count.identified).collect();
-        let mut order: Vec<usize> = shown(&values);
+        let mut order: Vec<usize> = matching(&values);
         order.sort_unstable_by(|a, b| compare(&values, &known, ranking.order, *a, *b));
         return Ok(answer(dimension, &values, &known, &order, ranking, visitors));
     }
     let counting = Counting { connection, scope, dimension };
     let (values, visitors) = counting.events(&search)?;
-    let mut order = shown(&values);
+    let mut order = matching(&values);
     let mut known = vec![0; values.counts.len()];
     if ranking.order == TopOrder::Visitors {
         counting.rank_by_visitors(&values, &mut order, &mut known, ranking)?;
@@ -59,7 +59,7 @@ pub(crate) fn top(
 }
 
 /// The values that match.
-fn shown(values: &Values<Count>) -> Vec<usize> {
+fn matching(values: &Values<Count>) -> Vec<usize> {
     let counted = values.counts.iter().enumerate().filter(|(_, count)| !count.is_hidden && count.events > 0);
     counted.map(|(number, _)| number).collect()
 }
@@ -93,7 +93,7 @@ fn answer(
     visitors: u64,
 ) -> Top {
     let row = |number: &usize| Ranked {
-        value: values.value(*number).to_owned(),
+        value: shown(values.value(*number)).into_owned(),
         events: values.counts[*number].events,
         views: values.counts[*number].views,
         visitors: known[*number],
@@ -121,10 +121,10 @@ impl Search {
     }
 
     /// Looks at each value once.
-    pub(super) fn hides(&self, value: &str, count: &mut Count) -> bool {
+    pub(super) fn hides(&self, value: &[u8], count: &mut Count) -> bool {
         if !count.is_known {
             count.is_known = true;
-            count.is_hidden = self.0.as_ref().is_some_and(|text| !value.to_lowercase().contains(text));
+            count.is_hidden = self.0.as_ref().is_some_and(|text| !shown(value).to_lowercase().contains(text));
         }
         count.is_hidden
     }
@@ -154,18 +154,16 @@ impl Counting<'_> {
         let mut values = Values::default();
         let mut distinct = Distinct::default();
         self.each(|part| {
-            let cell_codes = part.cell_codes()?;
-            let axis = Axis::of(part, self.dimension, &cell_codes)?;
-            let visitors = part.chunk.visitors()?;
-            let visitor_codes = part.chunk.visitor_codes(&visitors)?;
+            let axis = Axis::of(part, self.dimension)?;
+            part.read_cells()?;
+            part.read_visitors()?;
             let mut counts = vec![[0_u32; 3]; axis.len()];
             part.rows.each(|row| {
-                let cell = cell_codes[row];
-                if part.asked[usize::from(cell / 2)] {
+                if part.is_asked(row) {
                     let count = &mut counts[usize::from(axis.codes[row])];
                     count[0] += 1;
-                    count[1] += u32::from(cell % 2);
-                    count[2] += u32::from(visitors[usize::from(visitor_codes[row])] != 0);
+                    count[1] += u32::from(part.cell_codes[row] % 2);
+                    count[2] += u32::from(part.visitors[usize::from(part.visitor_codes[row])] != 0);
                 }
             });
             let mut is_shown = vec![false; axis.len()];
@@ -181,12 +179,12 @@ impl Counting<'_> {
             if search.is_off() {
                 return part.add_visitors(&mut distinct);
             }
-            let mut seen = vec![false; visitors.len()];
+            let mut seen = vec![false; part.visitors.len()];
             part.rows.each(|row| {
-                seen[usize::from(visitor_codes[row])] |=
-                    is_shown[usize::from(axis.codes[row])] && part.asked[usize::from(cell_codes[row] / 2)];
+                seen[usize::from(part.visitor_codes[row])] |=
+                    is_shown[usize::from(axis.codes[row])] && part.is_asked(row);
             });
-            add_seen(&visitors, &seen, &mut distinct);
+            add_seen(&part.visitors, &seen, &mut distinct);
             Ok(())
         })?;
         Ok((values, distinct.count()))
@@ -194,30 +192,29 @@ impl Counting<'_> {
 
     /// Counts the visitors of some values into `known`.
     fn visitors(&self, values: &Values<Count>, some: &[usize], known: &mut [u64]) -> Result<(), Fault> {
-        let mut place = vec![None; values.counts.len()];
-        some.iter().enumerate().for_each(|(at, number)| place[*number] = Some(at));
+        let place: HashMap<&[u8], usize> =
+            some.iter().enumerate().map(|(at, number)| (values.value(*number), at)).collect();
         let words = some.len().div_ceil(64);
         let mut distinct: Vec<Distinct> = some.iter().map(|_| Distinct::default()).collect();
         self.each(|part| {
-            let cell_codes = part.cell_codes()?;
-            let axis = Axis::of(part, self.dimension, &cell_codes)?;
-            let find = |code| values.find(axis.name(code)).and_then(|number| *place.get(number)?);
+            let axis = Axis::of(part, self.dimension)?;
+            part.read_cells()?;
+            let find = |code| place.get(axis.name(code)).copied();
             let place_of: Vec<Option<usize>> = (0..axis.len()).map(find).collect();
             if place_of.iter().all(Option::is_none) {
                 return Ok(());
             }
-            let visitors = part.chunk.visitors()?;
-            let visitor_codes = part.chunk.visitor_codes(&visitors)?;
+            part.read_visitors()?;
             // One bit for each visitor and value: who did a thing ten times is added once.
-            let mut seen = vec![0_u64; visitors.len() * words];
+            let mut seen = vec![0_u64; part.visitors.len() * words];
             part.rows.each(|row| {
                 if let Some(at) = place_of[usize::from(axis.codes[row])]
-                    && part.asked[usize::from(cell_codes[row] / 2)]
+                    && part.is_asked(row)
                 {
-                    seen[usize::from(visitor_codes[row]) * words + at / 64] |= 1 << (at % 64);
+                    seen[usize::from(part.visitor_codes[row]) * words + at / 64] |= 1 << (at % 64);
                 }
             });
-            for (hash, seen) in visitors.iter().zip(seen.chunks(words.max(1))) {
+            for (hash, seen) in part.visitors.iter().zip(seen.chunks(words.max(1))) {
                 for (word, bits) in seen.iter().enumerate() {
                     let mut bits = *bits;
                     while bits != 0 {
@@ -273,23 +270,24 @@ impl Counting<'_> {
 
     /// Counts the visitors of every value, a share of the values at a time.
     fn all_visitors(&self, values: &Values<Count>, known: &mut [u64]) -> Result<(), Fault> {
+        let place: HashMap<&[u8], usize> =
+            (0..values.counts.len()).map(|number| (values.value(number), number)).collect();
         let pairs: u64 = values.counts.iter().map(|count| count.identified).sum();
         let shares = usize::try_from(pairs).unwrap_or(usize::MAX) / PASS_VISITORS / 2 + 1;
         known.fill(0);
         for share in 0..shares {
             let mut met: HashSet<(usize, u64)> = HashSet::new();
             self.each(|part| {
-                let cell_codes = part.cell_codes()?;
-                let axis = Axis::of(part, self.dimension, &cell_codes)?;
-                let visitors = part.chunk.visitors()?;
-                let visitor_codes = part.chunk.visitor_codes(&visitors)?;
+                let axis = Axis::of(part, self.dimension)?;
+                part.read_cells()?;
+                part.read_visitors()?;
                 let in_share = |number: &usize| number % shares == share;
-                let numbers: Vec<Option<usize>> =
-                    (0..axis.len()).map(|code| values.find(axis.name(code)).filter(in_share)).collect();
+                let find = |code| place.get(axis.name(code)).copied().filter(in_share);
+                let numbers: Vec<Option<usize>> = (0..axis.len()).map(find).collect();
                 part.rows.each(|row| {
-                    let hash = visitors[usize::from(visitor_codes[row])];
+                    let hash = part.visitors[usize::from(part.visitor_codes[row])];
                     if let Some(number) = numbers[usize::from(axis.codes[row])]
-                        && part.asked[usize::from(cell_codes[row] / 2)]
+                        && part.is_asked(row)
                         && hash != 0
                         && met.insert((number, hash))
                     {

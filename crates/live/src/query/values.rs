@@ -1,5 +1,7 @@
 //! The different values of an answer, each once, in bounded memory.
 
+use std::borrow::Cow;
+
 use crate::dictionary::{Dictionary, Texts};
 use crate::encode::Cell;
 use crate::error::Fault;
@@ -17,7 +19,7 @@ pub(super) struct Values<T> {
 
 impl<T: Default> Values<T> {
     /// What is counted of the value, and its number.
-    pub(super) fn entry(&mut self, value: &str) -> Result<(usize, &mut T), Fault> {
+    pub(super) fn entry(&mut self, value: &[u8]) -> Result<(usize, &mut T), Fault> {
         let number = self.dictionary.number(value) as usize;
         if number == self.counts.len() {
             if number >= VALUES_MAX || self.dictionary.size_bytes() > VALUES_BYTES_MAX {
@@ -31,15 +33,15 @@ impl<T: Default> Values<T> {
         }
     }
 
-    /// The value's number, if it was met.
-    pub(super) fn find(&self, value: &str) -> Option<usize> {
-        self.dictionary.find(value).map(|number| number as usize)
-    }
-
     /// The value behind a number.
-    pub(super) fn value(&self, number: usize) -> &str {
-        u32::try_from(number).map_or("", |number| self.dictionary.text(number))
+    pub(super) fn value(&self, number: usize) -> &[u8] {
+        u32::try_from(number).map_or(&[], |number| self.dictionary.text(number))
     }
+}
+
+/// A value as it was put in; what is not UTF-8 in a damaged file is shown as such.
+pub(super) fn shown(value: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(value)
 }
 
 /// A chunk's values along a dimension, and each event's.
@@ -55,7 +57,7 @@ enum Names {
 
 impl Axis {
     /// Site and class are read from the cells, everything else from its column. Entry and exit are the page.
-    pub(super) fn of(part: &mut Part<'_>, dimension: Dimension, cell_codes: &[u16]) -> Result<Self, Fault> {
+    pub(super) fn of(part: &mut Part<'_>, dimension: Dimension) -> Result<Self, Fault> {
         let column = match dimension {
             Dimension::Entry | Dimension::Exit => Dimension::Page.column(),
             _ => dimension.column(),
@@ -69,8 +71,9 @@ impl Axis {
             Dimension::Site => cell.site.clone(),
             _ => class_name(cell.class).to_owned(),
         };
+        part.read_cells()?;
         let names = Names::Cells(part.cells.iter().map(name).collect());
-        Ok(Self { names, codes: cell_codes.iter().map(|code| code / 2).collect() })
+        Ok(Self { names, codes: part.cell_codes.iter().map(|code| code / 2).collect() })
     }
 
     /// Different values.
@@ -82,10 +85,10 @@ impl Axis {
     }
 
     /// The value behind a code.
-    pub(super) fn name(&self, code: usize) -> &str {
+    pub(super) fn name(&self, code: usize) -> &[u8] {
         match &self.names {
             Names::Texts(texts) => texts.get(code),
-            Names::Cells(names) => names.get(code).map_or("", String::as_str),
+            Names::Cells(names) => names.get(code).map_or(&[], String::as_bytes),
         }
     }
 }
