@@ -27,6 +27,13 @@ pub struct Client {
     pub encrypted: bool,
 }
 
+impl Client {
+    /// Who sent a request with these headers over a connection from `peer`.
+    pub fn of(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet], encrypted: bool) -> Self {
+        Self { address: address(peer.ip(), headers, trusted), peer, encrypted }
+    }
+}
+
 /// The client's address, from the peer's address and the headers its proxies may have added.
 pub(crate) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let peer = peer.to_canonical();

@@ -7,6 +7,7 @@ use onepixel_archive::Archive;
 
 use super::print::HIDDEN;
 use super::{ConfigError, Settings, Span};
+use crate::pages;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The longest pause between two batches that still makes sense before an hourly partition closes.
@@ -114,7 +115,8 @@ impl Settings {
             let direct = !path.split('/').any(|part| part == "." || part == "..");
             check(key, path, direct, || "give a path without . and .. in it".into())?;
             let ours = ["/healthz", "/readyz", "/metrics"].contains(&path.as_str())
-                || ["/api/", "/dashboard/"].iter().any(|start| path.starts_with(start));
+                || ["/api/", "/assets/"].iter().any(|start| path.starts_with(start))
+                || pages::takes(path);
             check(key, path, !ours, || "this path is taken by the server itself".into())?;
             let twice = paths[..i].iter().any(|(_, earlier)| earlier == path);
             check(key, path, !twice, || "another public path has the same value".into())?;
