@@ -1,0 +1,35 @@
+// One feed for the page and the wall: it lives as long as the question stays the same.
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { ask } from "../state/api";
+import { Feed, type Snapshot, browserDoors } from "../state/feed";
+import { scope } from "../state/question";
+import type { View } from "../state/view";
+import type { Hit } from "../types";
+
+export interface LiveFeed { snapshot: Snapshot; paused: boolean; togglePause(): void; hold(reason: string, on: boolean): void }
+
+const NOTHING: Snapshot = { status: "connecting", entries: [], waiting: 0, now: null };
+const RECENT = 50;
+
+export function useFeed(view: View, arrived: () => void): LiveFeed {
+  const [snapshot, setSnapshot] = useState(NOTHING);
+  const [paused, setPaused] = useState(false);
+  const feed = useRef<Feed | null>(null);
+  const latest = useRef(arrived);
+  latest.current = arrived;
+  const key = scope(view).toString();
+  useEffect(() => {
+    setSnapshot(NOTHING);
+    const query = new URLSearchParams(key);
+    const recent = (signal: AbortSignal) => ask<Hit[]>(`recent?${key}&limit=${RECENT}`, { signal });
+    const one = new Feed(query, browserDoors(recent), setSnapshot, () => latest.current());
+    if (paused) one.hold("pause", true);
+    feed.current = one;
+    void one.start();
+    return () => one.close();
+  }, [key]);
+  const hold = useCallback((reason: string, on: boolean) => feed.current?.hold(reason, on), []);
+  const togglePause = useCallback(() => setPaused((on) => !on), []);
+  useEffect(() => hold("pause", paused), [paused, hold]);
+  return { snapshot, paused, togglePause, hold };
+}
