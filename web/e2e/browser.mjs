@@ -21,7 +21,7 @@ function playwright() {
 export async function target(options = {}) {
   const url = process.env.ONEPIXEL_URL;
   if (url) return { url: url.replace(/\/$/, ""), token: process.env.ONEPIXEL_TOKEN ?? null, password: process.env.ONEPIXEL_PASSWORD ?? null, mock: null, close: async () => {} };
-  const running = await start({ rate: 3, days: 8, password: PASSWORD, ...options });
+  const running = await start({ rate: 3, days: 16, password: PASSWORD, ...options });
   return { ...running, password: PASSWORD };
 }
 

@@ -37,7 +37,12 @@ export async function start({ port = 0, rate = 1.5, days = 15, empty = false, se
   await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
   const next = random(Date.now());
   const timer = rate > 0 ? setInterval(() => {
-    for (let left = rate / 5; left > next(); left -= 1) store(mock, invent(next, Date.now()), { door: "pixel", method: "GET", path: "/p.gif", query: "site=mock", status: 200 });
+    for (let left = rate / 5; left > next(); left -= 1) {
+      const made = invent(next, Date.now());
+      const isPixel = made.source === "pixel";
+      store(mock, made, { door: made.source, method: isPixel ? "GET" : "POST", path: isPixel ? "/p.gif" : "/e", query: isPixel ? asQuery(made) : "", status: isPixel ? 200 : 202 });
+      if (next() < 0.03) remember(mock, { at_ms: Date.now(), door: "api", method: "POST", path: "/e", query: "", address: made.ip, status: 400, reason: "not JSON: expected value at line 1 column 1", offset: null, event_id: null, class: null, headers: { "user-agent": "curl/8.5.0", "content-type": "application/json" } });
+    }
   }, 200) : undefined;
   const url = `http://127.0.0.1:${server.address().port}`;
   const close = () => {
@@ -47,6 +52,12 @@ export async function start({ port = 0, rate = 1.5, days = 15, empty = false, se
     return new Promise((resolve) => server.close(resolve));
   };
   return { url, token: access.oneTime, mock, close };
+}
+
+/** The query string that would have made this event. */
+function asQuery(event) {
+  const given = { site: event.site, page: event.page_url ?? event.page_path, ref: event.referrer_url, title: event.title, utm_source: event.utm_source, utm_medium: event.utm_medium, utm_campaign: event.utm_campaign };
+  return new URLSearchParams(Object.entries(given).filter(([, value]) => value)).toString();
 }
 
 function json(response, status, body, headers = {}) {

@@ -87,17 +87,15 @@ export function Dashboard() {
         </section>
       )}
       <div class="columns">
-        <div class="main">
-          <section class="panel" aria-label={t.chart.over(t.metric[view.metric])} aria-busy={numbers.series.loading}>
-            <Tiles overview={overview} />
-            <SeriesView view={view} series={numbers.series.data} table={table} setTable={setTable} csv={numbers.seriesQuery()} setUnit={(unit) => go({ ...view, unit }, true)} />
-          </section>
-          <div class="cards">
-            {CARDS.map(([title, tabs]) => <Card key={title} title={title} tabs={tabs} tick={tick} {...(tabs[0] === "page" && { open: search, setOpen: setSearch })} />)}
-            <Properties tick={tick} />
-          </div>
-        </div>
+        <section class="panel" aria-label={t.chart.over(t.metric[view.metric])} aria-busy={numbers.series.loading}>
+          <Tiles overview={overview} />
+          <SeriesView view={view} series={numbers.series.data} table={table} setTable={setTable} csv={numbers.seriesQuery()} setUnit={(unit) => go({ ...view, unit }, true)} />
+        </section>
         <FeedList feed={feed} openWall={() => setWall(true)} />
+        <div class="cards">
+          {CARDS.map(([title, tabs]) => <Card key={title} title={title} tabs={tabs} tick={tick} {...(tabs[0] === "page" && { open: search, setOpen: setSearch })} />)}
+          <Properties tick={tick} />
+        </div>
       </div>
     </main>
   );

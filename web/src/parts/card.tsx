@@ -37,7 +37,7 @@ export function Card({ title, tabs, tick, open, setOpen }: { title: string; tabs
     <section class="card" aria-label={title} aria-busy={loading} data-card={tabs[0]} data-dimension={chosen}>
       <header>
         {tabs.length > 1 ? <Tabs all={tabs} chosen={chosen} choose={choose} label={title} name={(one) => t.tabs[one]} /> : <h2>{t.tabs[chosen]}</h2>}
-        <span class="unit">{t.columns[order]}</span>
+        {tabs.length < 5 && <span class="unit">{t.columns[order]}</span>}
       </header>
       <div class="rows">
         {trouble && !top ? <TroubleBox trouble={trouble} /> : top && top.rows.length === 0
@@ -56,7 +56,11 @@ export function Card({ title, tabs, tick, open, setOpen }: { title: string; tabs
   );
 }
 
-const most = (rows: Row[], order: "views" | "visitors" | "events"): number => Math.max(1, ...rows.map((row) => row[order]));
+/** The longest bar; the row for "without one" does not count, or it would flatten all others. */
+function most(rows: Row[], order: "views" | "visitors" | "events"): number {
+  const named = rows.filter((row) => row.value !== "");
+  return Math.max(1, ...(named.length ? named : rows).map((row) => row[order]));
+}
 
 /** Dimensions that are ranked but cannot be asked for: an entry page filters by its page. */
 export const filterOf = (dimension: Dimension): Dimension => (dimension === "entry" || dimension === "exit" ? "page" : dimension);
@@ -71,14 +75,14 @@ function RowLine({ row, dimension, order, most, total }: { row: Row; dimension: 
   const { view, go } = useShared();
   const name = named(dimension, row.value);
   const bar = (element: HTMLSpanElement | null) => {
-    if (element) element.style.width = `${(100 * row[order]) / most}%`;
+    if (element) element.style.width = `${Math.min(100, (100 * row[order]) / most)}%`;
   };
   return (
     <li>
-      <button type="button" class="row" aria-pressed={isChosen(view, dimension, row.value)} title={t.filters.add(plain(row.value || name))}
+      <button type="button" class={row.value ? "row" : "row unnamed"} aria-pressed={isChosen(view, dimension, row.value)} title={t.filters.add(plain(row.value || name))}
         onClick={() => go(toggleFilter(view, { dimension: filterOf(dimension), value: row.value }))}>
         <span class="bar" ref={bar} />
-        <span class={row.value ? "label" : "label unnamed"}><Stranger text={name} title={false} /></span>
+        <span class="label"><Stranger text={name} title={false} /></span>
         <span class="percent">{format.share(row[order], total)}</span>
         <span class="number" title={`${format.count(row.views)} ${t.columns.views}, ${format.count(row.visitors)} ${t.columns.visitors}, ${format.count(row.events)} ${t.columns.events}`}>{format.short(row[order])}</span>
       </button>

@@ -33,14 +33,14 @@ function look(element: Element): Look {
   return { accent: of("--accent"), fill: of("--accent-fill"), grid: of("--grid"), text: of("--quiet"), font: `11px ${style.fontFamily}` };
 }
 
-function options(width: number, height: number, colours: Look, series: Series, metric: Metric, tip: HTMLElement): uPlot.Options {
+function options(size: { width: number; height: number }, colours: Look, series: Series, metric: Metric, tip: HTMLElement): uPlot.Options {
   const short = (value: number) => (metric === "machine" ? `${value}%` : format.short(value));
   return {
-    width, height, legend: { show: false }, padding: [12, 12, 0, 0],
+    ...size, legend: { show: false }, padding: [12, 12, 0, 0],
     cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { size: 7 } },
     scales: { y: { range: (_, __, max) => [0, metric === "machine" ? 100 : Math.max(max * 1.1, metric === "per_visitor" ? 1 : 4)] } },
     axes: [
-      { stroke: colours.text, font: colours.font, grid: { show: false }, ticks: { show: false }, size: 28, space: 64,
+      { stroke: colours.text, font: colours.font, grid: { show: false }, ticks: { show: false }, size: 26, space: 64,
         values: (_, splits) => splits.map((value) => (series.unit === "day" ? axisFormat.day.format(value * 1000) : tick(value))) },
       { stroke: colours.text, font: colours.font, grid: { stroke: colours.grid, width: 1 }, ticks: { show: false }, size: 52, space: 44,
         incrs: metric === "per_visitor" ? [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100] : [1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7, 1e8, 1e9],
@@ -69,7 +69,8 @@ function point(plot: uPlot, series: Series, metric: Metric, tip: HTMLElement): v
   tip.style.transform = `translateX(${Math.max(8, Math.min(left + 12, room))}px)`;
 }
 
-export function Chart({ series, metric, height }: { series: Series; metric: Metric; height: number }) {
+/** Without a height it fills its parent. */
+export function Chart({ series, metric, height }: { series: Series; metric: Metric; height?: number }) {
   const box = useRef<HTMLDivElement>(null);
   const tip = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -77,12 +78,13 @@ export function Chart({ series, metric, height }: { series: Series; metric: Metr
     if (!element || !readout) return;
     const { times, solid, dotted } = curve(series.points, metric);
     let plot: uPlot | undefined;
+    const size = () => ({ width: element.clientWidth, height: height ?? element.clientHeight });
     const draw = () => {
       plot?.destroy();
-      plot = new uPlot(options(element.clientWidth, height, look(element), series, metric, readout), [times, solid, dotted], element);
+      plot = new uPlot(options(size(), look(element), series, metric, readout), [times, solid, dotted], element);
     };
     draw();
-    const resized = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height }));
+    const resized = new ResizeObserver(() => plot?.setSize(size()));
     resized.observe(element);
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", draw);

@@ -30,7 +30,7 @@ export function FeedList({ feed, openWall }: { feed: LiveFeed; openWall: () => v
         <button type="button" class="small" aria-pressed={paused} onClick={feed.togglePause}>{paused ? t.feed.resume : t.feed.pause}</button>
         <button type="button" class="small" onClick={openWall} title={`${t.feed.wall} (F)`}>{t.feed.wall}</button>
       </header>
-      <p class="waiting" data-waiting={snapshot.waiting}>{snapshot.waiting > 0 ? t.feed.waiting(snapshot.waiting) : ""}</p>
+      <p class="held" data-waiting={snapshot.waiting}>{snapshot.waiting > 0 ? t.feed.waiting(snapshot.waiting) : ""}</p>
       <ol class="hits" aria-live={announce ? "polite" : "off"} aria-relevant="additions"
         onMouseEnter={() => feed.hold("hover", true)} onMouseLeave={() => feed.hold("hover", false)}
         onFocusIn={() => feed.hold("focus", true)} onFocusOut={() => feed.hold("focus", false)}>
@@ -56,7 +56,7 @@ export function FeedRow({ entry, open, showSite }: { entry: Entry; open?: (hit: 
   const inside = (
     <>
       <time dateTime={event.received_at}>{format.clock(Date.parse(event.received_at))}</time>
-      <span class="flag" aria-hidden="true">{format.flag(text(event, "country"))}</span>
+      <span class="country" title={format.country(text(event, "country"))}>{/^[A-Z]{2}$/.test(text(event, "country")) ? text(event, "country") : ""}</span>
       <span class="what"><Stranger text={what} class={isView ? "" : "custom"} /></span>
       {kind && kind !== "human" && <span class="class">{t.classes[kind] ?? plain(kind)}</span>}
       <span class="about">{about.map((one, index) => <span key={index}><Stranger text={one} /></span>)}</span>

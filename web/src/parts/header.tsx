@@ -1,5 +1,5 @@
 // The bar on top: where one is, where one can go, the theme, the help.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { useShared } from "../state/context";
 import { useKeys } from "../state/keys";
 import { applyTheme, nextTheme, storedTheme } from "../state/theme";
@@ -18,6 +18,12 @@ export function Header({ openHelp }: { openHelp: () => void }) {
     event.preventDefault();
     go({ ...view, place, wall: false });
   };
+  const nav = useRef<HTMLElement>(null);
+  // On a phone the row of places is wider than the screen.
+  useEffect(() => {
+    const current = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (nav.current && current) nav.current.scrollLeft = current.offsetLeft - nav.current.clientWidth / 2;
+  }, [view.place]);
   const places = session.scope === "public" ? [] : PLACES;
   return (
     <header class="top">
@@ -25,7 +31,7 @@ export function Header({ openHelp }: { openHelp: () => void }) {
         <svg viewBox="0 0 32 32" width="22" height="22" aria-hidden="true"><rect width="32" height="32" rx="8" /><path d="M8 16h4v8H8zM14 12h4v12h-4zM20 8h4v16h-4z" /></svg>
         {t.product}
       </a>
-      <nav aria-label={t.product}>
+      <nav ref={nav} aria-label={t.product}>
         {places.map((place) => (
           <a key={place} href={write({ ...view, place, wall: false })} onClick={follow(place)} aria-current={place === view.place ? "page" : undefined}>{t.nav[place]}</a>
         ))}

@@ -35,7 +35,7 @@ export function Wall({ overview, series, feed, now, leave }: { overview: Overvie
         <p class="where"><Stranger text={view.site || session.site || t.allSites} /><span class={`state ${feed.snapshot.status}`}>{t.feed[feed.snapshot.status]}</span></p>
         <button type="button" class="small" onClick={leave}>{t.wall.leave}</button>
       </div>
-      <div class="wall-chart">{series && series.points.length > 0 && <Chart series={series} metric={view.metric} height={260} />}</div>
+      <div class="wall-chart">{series && series.points.length > 0 && <Chart series={series} metric={view.metric} />}</div>
       <ol class="hits">{feed.snapshot.entries.slice(0, ROWS).map((entry) => <FeedRow key={entry.kind === "hit" ? entry.hit.offset : `g${entry.gap.from}`} entry={entry} showSite={view.site === ""} />)}</ol>
     </div>
   );

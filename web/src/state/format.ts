@@ -89,9 +89,3 @@ export function language(tag: string): string {
   languages ??= new Intl.DisplayNames("en", { type: "language" });
   return /^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/.test(tag) ? displayName(languages, tag) : tag;
 }
-
-/** The flag of a country in regional indicator letters; empty for anything else. */
-export function flag(code: string): string {
-  if (!/^[A-Z]{2}$/.test(code)) return "";
-  return String.fromCodePoint(...[...code].map((letter) => 0x1f1e6 + letter.charCodeAt(0) - 65));
-}

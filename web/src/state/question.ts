@@ -10,14 +10,17 @@ const POINTS_MAX = 2000;
 
 export interface Span { from: number; to: number | null }
 
+/** Where `n` hours begin of which the last is the one we are in: whole buckets of the chart, in the viewer's zone. */
+const hours = (now: number, n: number): number => new Date(now).setMinutes(0, 0, 0) - (n - 1) * HOUR;
+
 /** The range as moments. `to` is null while it ends now: the server's clock says when that is. */
 export function span(view: View, now: number): Span {
   switch (view.range) {
     case "30m": return { from: Math.floor(now / MINUTE) * MINUTE - 29 * MINUTE, to: null };
     case "today": return { from: new Date(now).setHours(0, 0, 0, 0), to: null };
-    case "7d": return { from: now - 7 * DAY, to: null };
+    case "7d": return { from: hours(now, 7 * 24), to: null };
     case "custom": return { from: view.from ?? now - DAY, to: view.to };
-    default: return { from: now - DAY, to: null };
+    default: return { from: hours(now, 24), to: null };
   }
 }
 
