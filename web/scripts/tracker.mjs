@@ -12,5 +12,5 @@ await build({
   },
 });
 const source = await readFile(`${root}dist/p.js`, "utf8");
-const small = await minify(source, { ecma: 2020, toplevel: true, compress: { passes: 3, unsafe_arrows: true, booleans_as_integers: false }, format: { comments: false } });
+const small = await minify(source, { ecma: 2020, compress: { passes: 3, unsafe_arrows: true, booleans_as_integers: false }, format: { comments: false } });
 await writeFile(`${root}dist/p.js`, `${small.code}\n`);

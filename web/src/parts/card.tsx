@@ -86,7 +86,7 @@ function RowLine({ row, dimension, order, most, total }: { row: Row; dimension: 
         <span class="percent">{format.share(row[order], total)}</span>
         <span class="number" title={`${format.count(row.views)} ${t.columns.views}, ${format.count(row.visitors)} ${t.columns.visitors}, ${format.count(row.events)} ${t.columns.events}`}>{format.short(row[order])}</span>
       </button>
-      {(dimension === "referrer" || dimension === "host") && row.value && <Outside address={`https://${row.value}/`} label={plain(row.value)} />}
+      {(dimension === "referrer" || dimension === "host") && <span class="beside">{row.value && <Outside address={`https://${row.value}/`} label={plain(row.value)} />}</span>}
     </li>
   );
 }

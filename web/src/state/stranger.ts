@@ -15,14 +15,21 @@ const MARKS_MAX = 4;
 export function pieces(text: string): Piece[] {
   const found: Piece[] = [];
   let marks = 0;
+  let before = "";
   for (const character of text) {
     marks = /\p{M}/u.test(character) ? marks + 1 : 0;
-    const hidden = HIDDEN.test(character) || marks > MARKS_MAX;
+    const hidden = (HIDDEN.test(character) && !joinsEmoji(character, before)) || marks > MARKS_MAX;
+    before = character;
     const last = found.at(-1);
     if (!hidden && last && !last.hidden) last.text += character;
     else found.push({ text: hidden ? codePoint(character) : character, hidden });
   }
   return found;
+}
+
+/** The joiner and the selector that make one emoji of several are seen: as the emoji. */
+function joinsEmoji(character: string, before: string): boolean {
+  return (character === "\u200d" && /[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f]/u.test(before)) || (character === "\ufe0f" && /\p{Extended_Pictographic}/u.test(before));
 }
 
 function codePoint(character: string): string {
