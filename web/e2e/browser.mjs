@@ -80,3 +80,33 @@ export async function run(name, act, { server: serverOptions, browser: browserOp
     await server.close();
   }
 }
+
+const AGENTS = {
+  chrome: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+  firefox: "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0",
+};
+
+/** A site of its own with known traffic: 12 views of /a by Chrome, 5 of /b by Firefox, 3 sign-ups with a plan. */
+export async function seed(server, site = `site-${process.pid}`) {
+  const send = async (agent, events) => {
+    const answer = await fetch(`${server.url}/e`, { method: "POST", headers: { "User-Agent": AGENTS[agent], "Content-Type": "application/json" }, body: JSON.stringify({ events }) });
+    assert.equal(answer.status, 202);
+  };
+  const view = (path, n) => Array.from({ length: n }, () => ({ event: "pageview", site, page: `https://example.org${path}`, ref: "https://news.example.net/", title: `Page ${path}` }));
+  await send("chrome", view("/a", 12));
+  await send("firefox", view("/b", 5));
+  await send("chrome", ["pro", "pro", "free"].map((plan) => ({ event: "signup", site, page: "https://example.org/a", props: { plan } })));
+  return site;
+}
+
+/** Waits until what `find` returns passes `test`, and gives it; the last value is in the failure. */
+export async function until(what, find, test, patience = 15_000) {
+  const end = Date.now() + patience;
+  let found;
+  while (Date.now() < end) {
+    found = await find();
+    if (test(found)) return found;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${what}: still ${JSON.stringify(found)} after ${patience} ms`);
+}

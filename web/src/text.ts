@@ -41,7 +41,7 @@ const en = {
     label: "Traffic classes", all: "All", human: "Human", bot: "Bot", prefetch: "Prefetch", mail_proxy: "Mail proxy", image_proxy: "Image proxy",
     server: "Server",
   } as Record<string, string>,
-  filters: { label: "Filters", remove: (what: string) => `Remove the filter ${what}`, clear: "Clear all", add: (what: string) => `Filter by ${what}` },
+  filters: { label: "Filters", remove: "Remove the filter", clear: "Clear all", add: (what: string) => `Filter by ${what}` },
   dimension: {
     page: "Page", entry: "Entry page", exit: "Exit page", host: "Host", title: "Title", referrer: "Referrer", group: "Group", source: "Source",
     medium: "Medium", campaign: "Campaign", term: "Term", content: "Content", browser: "Browser", os: "System", device: "Device", country: "Country",

@@ -34,7 +34,8 @@ describe("an address and a view say the same", () => {
 describe("what an address should not say is left out", () => {
   const table: [string, Partial<View>][] = [
     ["/nowhere", {}], ["/pipeline/", { place: "/pipeline" }], ["/?range=custom", {}], ["/?from=200&to=100", {}], ["/?from=x&to=9", {}], ["/?unit=century", {}],
-    ["/?metric=money", {}], ["/?class=human,<b>,bot", { classes: ["human", "bot"] }], ["/?filter=page&filter=:x&filter=nothing:x&filter=entry:/", {}],
+    ["/?metric=money", {}], ["/?class=human,<b>,bot", { classes: ["human", "bot"] }], ["/?class=bot&filter=class:bot&filter=class:human", { classes: ["bot", "human"] }],
+    ["/?filter=page&filter=:x&filter=nothing:x&filter=entry:/", {}],
   ];
   for (const [address, expected] of table) {
     it(address, () => {

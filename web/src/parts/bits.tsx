@@ -31,8 +31,15 @@ export function Dialog({ title, close, children, wide }: { title: ComponentChild
       if (before instanceof HTMLElement) before.focus();
     };
   }, []);
+  // A search field would take the first Escape to empty itself.
+  const escape = (event: KeyboardEvent) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopPropagation();
+    close();
+  };
   return (
-    <dialog ref={dialog} class={wide ? "wide" : undefined} aria-labelledby="dialog-title" onClose={close}
+    <dialog ref={dialog} onKeyDown={escape} class={wide ? "wide" : undefined} aria-labelledby="dialog-title" onClose={close}
       onClick={(event) => { if (event.target === dialog.current) close(); }}>
       <div class="dialog">
         <header>

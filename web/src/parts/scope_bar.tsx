@@ -97,7 +97,8 @@ export function FilterChips() {
         const text = `${t.dimension[filter.dimension]}: ${plain(named(filter.dimension, filter.value))}`;
         return (
           <li key={`${filter.dimension}:${filter.value}`}>
-            <button type="button" class="chip" onClick={() => go(toggleFilter(view, filter))} aria-label={t.filters.remove(text)} title={text}>
+            <button type="button" class="chip" onClick={() => go(toggleFilter(view, filter))} title={text}>
+            <span class="unseen">{t.filters.remove}</span>
               <span class="dimension">{t.dimension[filter.dimension]}</span>
               <Stranger text={named(filter.dimension, filter.value)} title={false} />
               <span aria-hidden="true">✕</span>

@@ -53,6 +53,9 @@ export function read(path: string, search: string): View {
   const to = moment(asked.get("to"));
   const isCustom = from !== null && (to === null || to > from);
   const unit = asked.get("unit");
+  const filters = asked.getAll("filter").flatMap(readFilter).slice(0, FILTERS_MAX);
+  // Classes have a place of their own; a filter that names one means the same.
+  const classes = [...(asked.get("class") ?? "").split(","), ...filters.filter((one) => one.dimension === "class").map((one) => one.value)];
   return {
     place: oneOf(PLACES, path.length > 1 ? path.replace(/\/+$/, "") : path, "/"),
     site: asked.get("site") ?? "",
@@ -61,8 +64,8 @@ export function read(path: string, search: string): View {
     to: isCustom ? to : null,
     unit: UNITS.includes(unit ?? "") ? (unit as Unit) : null,
     metric: oneOf(METRICS, asked.get("metric"), START.metric),
-    classes: (asked.get("class") ?? "").split(",").filter((one) => /^[a-z_]{1,32}$/.test(one)),
-    filters: asked.getAll("filter").flatMap(readFilter).slice(0, FILTERS_MAX),
+    classes: [...new Set(classes)].filter((one) => /^[a-z_]{1,32}$/.test(one)),
+    filters: filters.filter((one) => one.dimension !== "class"),
     wall: asked.get("wall") === "1",
     link: asked.get("link") ?? "",
   };
