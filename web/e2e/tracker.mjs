@@ -112,7 +112,7 @@ async function refused(browser, there, stored) {
     await page.goto(`${there.url}/private`);
     await page.locator("#buy").click();
     await page.waitForTimeout(400);
-    assert.equal(typeof (await page.evaluate(() => globalThis.onepixel)), "function", "calls still work");
+    assert.equal(await page.evaluate(() => typeof globalThis.onepixel), "function", "calls still work");
     await visitor.close();
   }
   assert.equal((await stored()).length, before, "who does not want to be counted is not");
