@@ -15,5 +15,5 @@ export default defineConfig({
     host: "127.0.0.1",
     proxy: Object.fromEntries(["/api", "/p.gif", "/e", "/p.js", "/mock"].map((path) => [`^${path}(/|$|\\?)`, { target: backend }])),
   },
-  test: { include: ["test/**/*.test.ts", "test/**/*.test.tsx"], environment: "jsdom" },
+  test: { include: ["test/**/*.test.ts", "test/**/*.test.tsx"] },
 } as Parameters<typeof defineConfig>[0]);

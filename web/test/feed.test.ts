@@ -125,7 +125,32 @@ describe("reconnecting", () => {
   });
 });
 
+describe("resting", () => {
+  it("gives the connection back and goes on where it was", () => {
+    source().say("hit", hit(6));
+    feed.rest(true);
+    expect(sources[0]?.closed).toBe(true);
+    feed.rest(false);
+    expect(sources).toHaveLength(2);
+    expect(source().url.searchParams.get("after")).toBe("6");
+  });
+  it("needs no connection before there is one", async () => {
+    const other = make();
+    other.rest(true);
+    await other.start();
+    expect(sources).toHaveLength(1);
+    other.rest(false);
+    expect(sources).toHaveLength(2);
+  });
+});
+
 describe("holding back", () => {
+  it("does not hold back what was there before", async () => {
+    const other = make();
+    other.hold("pause", true);
+    await other.start();
+    expect([shown(), snapshot.waiting]).toEqual([[5, 4], 0]);
+  });
   it("counts what waits and shows it in order when the last reason is gone", () => {
     feed.hold("hover", true);
     feed.hold("pause", true);

@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { describe, expect, it } from "vitest";
 import { figure } from "../src/parts/tiles";
 import { curve } from "../src/state/curve";

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { JSDOM } from "jsdom";
 import { afterEach, describe, expect, it } from "vitest";
 import { readFileSync } from "node:fs";

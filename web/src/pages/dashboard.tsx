@@ -1,5 +1,5 @@
 // The first screen: what came in, from where, and what comes in now.
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { CsvLink, Segments } from "../parts/bits";
 import { Card } from "../parts/card";
 import { Chart, ChartTable } from "../parts/chart";
@@ -48,8 +48,11 @@ export function Dashboard() {
   const [table, setTable] = useState(false);
   const [search, setSearch] = useState(false);
   const [tick, arrived] = useRefresh(view.to === null || view.to > Date.now());
-  const feed = useFeed(view, arrived);
   const numbers = useNumbers(view, tick);
+  const feed = useFeed(view, arrived);
+  // A browser asks six things at a time: the numbers on top first.
+  const [begun, setBegun] = useState(false);
+  useEffect(() => setBegun(true), []);
   const siteQuery = `sites${view.link ? `?link=${encodeURIComponent(view.link)}` : ""}`;
   const sites = useAnswer<Site[]>(siteQuery, () => siteQuery, Math.floor(tick / 6));
   const setWall = (wall: boolean) => go({ ...view, wall });
@@ -77,6 +80,8 @@ export function Dashboard() {
       <div class="scope second">
         <ClassToggles overview={overview} />
         <FilterChips />
+        <span class="space" />
+        <CsvLink query={numbers.overviewQuery()} label={t.numbersCsv} />
       </div>
       {trouble && trouble.kind !== "signed_out" && <TroubleBox trouble={trouble} />}
       {isNew && session.scope !== "public" && (
@@ -93,8 +98,8 @@ export function Dashboard() {
         </section>
         <FeedList feed={feed} openWall={() => setWall(true)} />
         <div class="cards">
-          {CARDS.map(([title, tabs]) => <Card key={title} title={title} tabs={tabs} tick={tick} {...(tabs[0] === "page" && { open: search, setOpen: setSearch })} />)}
-          <Properties tick={tick} />
+          {begun && CARDS.map(([title, tabs]) => <Card key={title} title={title} tabs={tabs} tick={tick} {...(tabs[0] === "page" && { open: search, setOpen: setSearch })} />)}
+          {begun && <Properties tick={tick} />}
         </div>
       </div>
     </main>

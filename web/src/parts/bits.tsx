@@ -77,8 +77,8 @@ export function Code({ text, label }: { text: string; label: string }) {
   );
 }
 
-export function CsvLink({ query }: { query: string }) {
-  return <a class="small" href={`/api/v1/${query}&format=csv`} download title={t.csvHint}>{t.csv}</a>;
+export function CsvLink({ query, label = t.csv }: { query: string; label?: string }) {
+  return <a class="small" href={`/api/v1/${query}&format=csv`} download title={t.csvHint}>{label}</a>;
 }
 
 export function Tabs<T extends string>({ all, chosen, choose, label, name }: { all: readonly T[]; chosen: T; choose: (one: T) => void; label: string; name: (one: T) => string }) {

@@ -4,9 +4,10 @@ import * as format from "../state/format";
 import type { Entry } from "../state/feed";
 import { plain } from "../state/stranger";
 import { useShared } from "../state/context";
+import { scope } from "../state/question";
 import { t } from "../text";
 import type { Hit, StoredEvent } from "../types";
-import { Stranger } from "./bits";
+import { CsvLink, Stranger } from "./bits";
 import { HitDialog } from "./hit";
 import type { LiveFeed } from "./use_feed";
 
@@ -20,6 +21,11 @@ export function FeedList({ feed, openWall }: { feed: LiveFeed; openWall: () => v
   const [announce, setAnnounce] = useState(false);
   const [open, setOpen] = useState<Hit | null>(null);
   const { snapshot, paused } = feed;
+  // A finger leaves neither a pointer that could go away nor a focus that moves on.
+  const release = () => {
+    feed.hold("hover", false);
+    feed.hold("focus", false);
+  };
   const state = paused ? "paused" : snapshot.status;
   return (
     <section class="feed" aria-label={t.feed.title} id="feed">
@@ -30,14 +36,19 @@ export function FeedList({ feed, openWall }: { feed: LiveFeed; openWall: () => v
         <button type="button" class="small" aria-pressed={paused} onClick={feed.togglePause}>{paused ? t.feed.resume : t.feed.pause}</button>
         <button type="button" class="small" onClick={openWall} title={`${t.feed.wall} (F)`}>{t.feed.wall}</button>
       </header>
-      <p class="held" data-waiting={snapshot.waiting}>{snapshot.waiting > 0 ? t.feed.waiting(snapshot.waiting) : ""}</p>
+      <p class="held" data-waiting={snapshot.waiting}>
+        {snapshot.waiting > 0 && (paused ? t.feed.waiting(snapshot.waiting) : <button type="button" class="plain" onClick={release}>{t.feed.waiting(snapshot.waiting)}</button>)}
+      </p>
       <ol class="hits" aria-live={announce ? "polite" : "off"} aria-relevant="additions"
         onMouseEnter={() => feed.hold("hover", true)} onMouseLeave={() => feed.hold("hover", false)}
         onFocusIn={() => feed.hold("focus", true)} onFocusOut={() => feed.hold("focus", false)}>
         {snapshot.entries.map((entry) => <FeedRow key={keyOf(entry)} entry={entry} open={setOpen} showSite={view.site === ""} />)}
         {snapshot.entries.length === 0 && <li class="nothing">{view.filters.length || view.classes.length || view.site ? t.feed.emptyFiltered : t.feed.empty}</li>}
       </ol>
-      <label class="announce"><input type="checkbox" checked={announce} onChange={(event) => setAnnounce(event.currentTarget.checked)} />{t.feed.announce}</label>
+      <footer>
+        <label><input type="checkbox" checked={announce} onChange={(event) => setAnnounce(event.currentTarget.checked)} />{t.feed.announce}</label>
+        <CsvLink query={`recent?${scope(view)}&limit=1000`} />
+      </footer>
       {open && <HitDialog hit={open} close={() => setOpen(null)} />}
     </section>
   );

@@ -10,6 +10,8 @@ export interface LiveFeed { snapshot: Snapshot; paused: boolean; togglePause(): 
 
 const NOTHING: Snapshot = { status: "connecting", entries: [], waiting: 0, now: null };
 const RECENT = 50;
+/** A tab that is only passed by keeps its connection. */
+const REST_AFTER_MS = 10_000;
 
 export function useFeed(view: View, arrived: () => void): LiveFeed {
   const [snapshot, setSnapshot] = useState(NOTHING);
@@ -26,7 +28,19 @@ export function useFeed(view: View, arrived: () => void): LiveFeed {
     if (paused) one.hold("pause", true);
     feed.current = one;
     void one.start();
-    return () => one.close();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const seen = () => {
+      clearTimeout(timer);
+      if (document.hidden) timer = setTimeout(() => one.rest(true), REST_AFTER_MS);
+      else one.rest(false);
+    };
+    seen();
+    document.addEventListener("visibilitychange", seen);
+    return () => {
+      document.removeEventListener("visibilitychange", seen);
+      clearTimeout(timer);
+      one.close();
+    };
   }, [key]);
   const hold = useCallback((reason: string, on: boolean) => feed.current?.hold(reason, on), []);
   const togglePause = useCallback(() => setPaused((on) => !on), []);

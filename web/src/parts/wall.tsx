@@ -17,11 +17,15 @@ export function Wall({ overview, series, feed, now, leave }: { overview: Overvie
   useEffect(() => {
     // Without a gesture, after a reload for instance, the browser refuses: the wall then fills the window.
     if (navigator.userActivation?.isActive) box.current?.requestFullscreen?.().catch(() => {});
+    // The screen stays on; where the browser does not know how, its owner's settings have to.
+    let lock: WakeLockSentinel | undefined;
+    navigator.wakeLock?.request("screen").then((given) => { lock = given; }, () => {});
     const left = () => {
       if (!document.fullscreenElement) leave();
     };
     document.addEventListener("fullscreenchange", left);
     return () => {
+      void lock?.release();
       document.removeEventListener("fullscreenchange", left);
       if (document.fullscreenElement) void document.exitFullscreen();
     };

@@ -45,6 +45,8 @@ export class Feed {
   private status: Status = "connecting";
   private now: number | null = null;
   private failures = 0;
+  private begun = false;
+  private resting = false;
   private source: Source | null = null;
   private cancel: (() => void) | null = null;
   private silence: (() => void) | null = null;
@@ -56,12 +58,15 @@ export class Feed {
   async start(): Promise<void> {
     try {
       const hits = await this.doors.recent(this.stop.signal);
-      for (const hit of hits.reverse()) this.take({ kind: "hit", hit }, hit.offset);
+      // What was there before is shown in any case: nobody can read it yet.
+      for (const hit of [...hits].reverse()) this.take({ kind: "hit", hit }, hit.offset, false);
       this.tell();
     } catch {
       // The feed is still worth following; what is wrong is said by the rest of the page.
     }
-    if (!this.stop.signal.aborted) this.connect();
+    if (this.stop.signal.aborted) return;
+    this.begun = true;
+    if (!this.resting) this.connect();
   }
 
   close(): void {
@@ -69,6 +74,20 @@ export class Feed {
     this.source?.close();
     this.cancel?.();
     this.silence?.();
+  }
+
+  /** Gives the connection back while nobody looks: a browser has six for all its tabs. */
+  rest(on: boolean): void {
+    if (on === this.resting || this.stop.signal.aborted) return;
+    this.resting = on;
+    this.cancel?.();
+    if (!on) {
+      if (this.begun) this.connect();
+      return;
+    }
+    this.source?.close();
+    this.silence?.();
+    this.set("connecting");
   }
 
   /** Holds new hits back for a reason (`pause`, `hover`, `focus`); they show when the last reason is gone. */
@@ -147,10 +166,10 @@ export class Feed {
   }
 
   /** False for what was seen before: after a reconnect the server may begin a little earlier. */
-  private take(entry: Entry, offset: number): boolean {
+  private take(entry: Entry, offset: number, mayHold = true): boolean {
     if (offset <= this.last) return false;
     this.last = entry.kind === "hit" ? offset : Math.max(this.last, offset - 1);
-    if (this.holds.size) {
+    if (this.holds.size && mayHold) {
       this.held.push(entry);
       if (entry.kind === "hit") this.heldHits += 1;
       if (this.held.length > SHOWN_MAX) this.held.shift();
