@@ -16,5 +16,7 @@ table("change", ([now, before]: [number, number | null]) => format.change(now, b
 ]);
 table("bytes", format.bytes, [[0, "0 B"], [1023, "1023 B"], [1024, "1.0 KiB"], [10_485_760, "10.0 MiB"], [2 ** 50, "1024 TiB"]]);
 table("duration", format.duration, [[-5, "0 ms"], [12, "12 ms"], [1500, "2 s"], [600_000, "10 min"], [7_200_000, "2 h"], [604_800_000, "7 d"]]);
+const noon = new Date(2026, 5, 15, 12).getTime();
+table("moment", (ms: number) => format.moment(ms, noon), [[noon - 3_600_000, "11:00:00"], [noon - 86_400_000, "Jun 14"]]);
 table("country", format.country, [["DE", "Germany"], ["ZZZ", "ZZZ"], ["<b>", "<b>"], ["", ""]]);
 table("language", format.language, [["de-DE", "German (Germany)"], ["x", "x"], ["../..", "../.."]]);

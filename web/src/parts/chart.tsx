@@ -36,7 +36,7 @@ function look(element: Element): Look {
 function options(size: { width: number; height: number }, colours: Look, series: Series, metric: Metric, tip: HTMLElement): uPlot.Options {
   const short = (value: number) => (metric === "machine" ? `${value}%` : format.short(value));
   return {
-    ...size, legend: { show: false }, padding: [12, 12, 0, 0],
+    ...size, legend: { show: false }, padding: [12, 20, 0, 0],
     cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { size: 7 } },
     scales: { y: { range: (_, __, max) => [0, metric === "machine" ? 100 : Math.max(max * 1.1, metric === "per_visitor" ? 1 : 4)] } },
     axes: [

@@ -66,7 +66,7 @@ export function FeedRow({ entry, open, showSite }: { entry: Entry; open?: (hit: 
   const about = [isView ? "" : page, text(event, "referrer_host"), text(event, "browser"), text(event, "os"), showSite ? event.site : ""].filter(Boolean);
   const inside = (
     <>
-      <time dateTime={event.received_at}>{format.clock(Date.parse(event.received_at))}</time>
+      <time dateTime={event.received_at}>{format.moment(Date.parse(event.received_at), Date.now())}</time>
       <span class="country" title={format.country(text(event, "country"))}>{/^[A-Z]{2}$/.test(text(event, "country")) ? text(event, "country") : ""}</span>
       <span class="what"><Stranger text={what} class={isView ? "" : "custom"} /></span>
       {kind && kind !== "human" && <span class="class">{t.classes[kind] ?? plain(kind)}</span>}

@@ -56,9 +56,14 @@ export function duration(ms: number): string {
 const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const minuteFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const dayFormat = new Intl.DateTimeFormat("en", { weekday: "short", month: "short", day: "numeric" });
+const dateFormat = new Intl.DateTimeFormat("en", { month: "short", day: "numeric" });
 const fullFormat = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 
 export const clock = (ms: number): string => clockFormat.format(ms);
+/** The time of a moment of today, the day of an earlier one: what fits into a row's first column. */
+export function moment(ms: number, now: number): string {
+  return ms >= new Date(now).setHours(0, 0, 0, 0) ? clock(ms) : dateFormat.format(ms);
+}
 export const minute = (ms: number): string => minuteFormat.format(ms);
 export const day = (ms: number): string => dayFormat.format(ms);
 export const full = (ms: number): string => fullFormat.format(ms);
