@@ -15,5 +15,6 @@ export default defineConfig({
     host: "127.0.0.1",
     proxy: Object.fromEntries(["/api", "/p.gif", "/e", "/p.js", "/mock"].map((path) => [`^${path}(/|$|\\?)`, { target: backend }])),
   },
-  test: { include: ["test/**/*.test.ts", "test/**/*.test.tsx"] },
+  // One worker for all: the files are small, and a machine that is busy starts many too late.
+  test: { maxWorkers: 1, isolate: false, include: ["test/**/*.test.ts", "test/**/*.test.tsx"] },
 } as Parameters<typeof defineConfig>[0]);

@@ -15,7 +15,7 @@ const SITE = `s${process.pid}`;
 function raw(server, bytes) {
   const to = new URL(server.url);
   return new Promise((resolve, reject) => {
-    const socket = connect(Number(to.port), to.hostname, () => socket.end(bytes));
+    const socket = connect(Number(to.port), to.hostname, () => socket.write(bytes));
     let answer = "";
     socket.on("data", (part) => { answer += part.toString("latin1"); });
     socket.on("end", () => resolve(answer));

@@ -28,6 +28,12 @@ await run("trouble", async ({ server, context, requests, complaints }) => {
     await answeredWith(page, 429, { error: "slow down" }, ".trouble.limited", "slow down");
     await answeredWith(page, 400, { error: "<b>from</b> has to be before to" }, ".trouble.wrong", "<b>from</b>");
     await answeredWith(page, 404, "<html>a proxy's page</html>", ".trouble.missing", "");
+    // An answer that nobody expected costs its card, not the page.
+    await page.route("**/api/v1/top?*", (route) => route.fulfill({ status: 200, contentType: "application/json", body: '{"dimension":"page","rows":7}' }));
+    await page.keyboard.press("w");
+    await page.locator(".cards > .trouble.broken").first().waitFor();
+    await page.locator("#feed .hit").first().waitFor();
+    await page.unroute("**/api/v1/top?*");
     // The session ended elsewhere: the sign-in is there, and leads back to where one was.
     await context.clearCookies();
     await page.keyboard.press("d");

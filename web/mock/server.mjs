@@ -41,7 +41,7 @@ export async function start({ port = 0, rate = 1.5, days = 15, empty = false, se
       const made = invent(next, Date.now());
       const isPixel = made.source === "pixel";
       store(mock, made, { door: made.source, method: isPixel ? "GET" : "POST", path: isPixel ? "/p.gif" : "/e", query: isPixel ? asQuery(made) : "", status: isPixel ? 200 : 202 });
-      if (next() < 0.03) remember(mock, { at_ms: Date.now(), door: "api", method: "POST", path: "/e", query: "", address: made.ip, status: 400, reason: "not JSON: expected value at line 1 column 1", offset: null, event_id: null, class: null, headers: { "user-agent": "curl/8.5.0", "content-type": "application/json" } });
+      if (next() < 0.03) remember(mock, { at_ms: Date.now(), door: "api", method: "POST", path: "/e", query: "", address: made.ip, status: 400, reason: "malformed", detail: "not JSON: expected value at line 1 column 1", offset: null, event_id: null, class: null, headers: { "user-agent": "curl/8.5.0", "content-type": "application/json" } });
     }
   }, 200) : undefined;
   const url = `http://127.0.0.1:${server.address().port}`;

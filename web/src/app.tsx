@@ -1,6 +1,7 @@
 // The frame around every page: who is signed in, where the viewer is, and what the keyboard does everywhere.
 import type { ComponentType } from "preact";
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { Boundary } from "./parts/boundary";
 import { Header } from "./parts/header";
 import { ShortcutsDialog } from "./parts/shortcuts";
 import { TroubleBox } from "./parts/trouble";
@@ -88,7 +89,9 @@ export function App() {
     <SharedContext.Provider value={shared}>
       <a class="skip" href="#content">{t.skip}</a>
       <Header openHelp={() => setHelp(true)} />
-      {view.place === "/" || shared.session.scope === "public" ? <Dashboard /> : <Later key={view.place} place={view.place} />}
+      <Boundary key={view.place}>
+        {view.place === "/" || shared.session.scope === "public" ? <Dashboard /> : <Later place={view.place} />}
+      </Boundary>
       {help && <ShortcutsDialog close={() => setHelp(false)} />}
     </SharedContext.Provider>
   );

@@ -125,7 +125,7 @@ const en = {
     title: "Inspector", hint: "The last requests as they came in, with those that were rejected and those from machines.", id: "Event id", address: "Address",
     search: "Find", clear: "Clear", empty: "No request yet. Open a page that carries the pixel.", notFound: "No such request among the last ones. It may be older than what is kept in memory, or never have arrived.",
     door: "Door", status: "Status", reason: "Reason", at: "At", request: "Request", verdict: "Verdict", raw: "As it came", parsed: "As it was stored",
-    notStored: "Not stored", headers: "Headers", parameters: "Parameters", noParameters: "No parameters in the address.", follow: "Follow", only: "Only rejected",
+    notStored: "Not all of it was stored", headers: "Headers", parameters: "Parameters", noParameters: "No parameters in the address.", follow: "Follow", only: "Only rejected",
     stored: "stored", classOf: "class",
   },
   setup: {

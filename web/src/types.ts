@@ -48,6 +48,10 @@ export interface SeenRequest {
   at_ms: number; door: string; method: string; path: string; query: string; address: string | null; status: number;
   reason: string | null; offset: number | null; event_id: string | null; class: string | null;
   headers: Record<string, string>;
+  /** The reason in words. */
+  detail?: string | null;
+  /** The event it became, where the server has it at hand. */
+  event?: StoredEvent | null;
 }
 
 export interface Setup {

@@ -1,5 +1,6 @@
 // The first screen: what came in, from where, and what comes in now.
 import { useEffect, useState } from "preact/hooks";
+import { Boundary } from "../parts/boundary";
 import { CsvLink, Segments } from "../parts/bits";
 import { Card } from "../parts/card";
 import { Chart, ChartTable } from "../parts/chart";
@@ -93,13 +94,15 @@ export function Dashboard() {
       )}
       <div class="columns">
         <section class="panel" aria-label={t.chart.over(t.metric[view.metric])} aria-busy={numbers.series.loading}>
-          <Tiles overview={overview} />
+          <Boundary><Tiles overview={overview} /></Boundary>
           <SeriesView view={view} series={numbers.series.data} table={table} setTable={setTable} csv={numbers.seriesQuery()} setUnit={(unit) => go({ ...view, unit }, true)} />
         </section>
-        <FeedList feed={feed} openWall={() => setWall(true)} />
+        <Boundary><FeedList feed={feed} openWall={() => setWall(true)} /></Boundary>
         <div class="cards">
-          {begun && CARDS.map(([title, tabs]) => <Card key={title} title={title} tabs={tabs} tick={tick} {...(tabs[0] === "page" && { open: search, setOpen: setSearch })} />)}
-          {begun && <Properties tick={tick} />}
+          {begun && CARDS.map(([title, tabs]) => (
+            <Boundary key={title}><Card title={title} tabs={tabs} tick={tick} {...(tabs[0] === "page" && { open: search, setOpen: setSearch })} /></Boundary>
+          ))}
+          {begun && <Boundary><Properties tick={tick} /></Boundary>}
         </div>
       </div>
     </main>

@@ -73,7 +73,7 @@ function RequestRow({ request, isOpen, toggle }: { request: SeenRequest; isOpen:
     <tr data-status={request.status}>
       <td class="text"><button type="button" class="plain" aria-expanded={isOpen} onClick={toggle}>{isOpen ? "▾" : "▸"} {format.clock(request.at_ms)}</button></td>
       <td class="text"><span class={request.status < 400 ? "fine" : "wrong"}>{request.status}</span></td>
-      <td class="text">{request.reason ? <Stranger text={request.reason} /> : <>{words.stored}{request.class && `, ${t.classes[request.class] ?? plain(request.class)}`}</>}</td>
+      <td class="text">{request.reason ? <Stranger text={request.detail ?? request.reason} /> : <>{words.stored}{request.class && `, ${t.classes[request.class] ?? plain(request.class)}`}</>}</td>
       <td class="text long"><code><Stranger text={`${request.method} ${request.path}${request.query ? `?${request.query}` : ""}`} /></code></td>
       <td class="text">{request.address ? <Stranger text={request.address} /> : "–"}</td>
     </tr>
@@ -97,7 +97,9 @@ function decode(text: string): string {
 }
 
 function Details({ request }: { request: SeenRequest }) {
-  const found = useAnswer<Hit>(request.offset === null ? null : `event/${request.offset}`, () => `event/${request.offset}`);
+  const isAsked = request.offset !== null && !request.event;
+  const found = useAnswer<Hit>(isAsked ? `event/${request.offset}` : null, () => `event/${request.offset}`);
+  const event = request.event ?? found.data?.event;
   const list = parameters(request.query);
   return (
     <div class="pair">
@@ -109,8 +111,8 @@ function Details({ request }: { request: SeenRequest }) {
       </section>
       <section>
         <h3>{words.parsed}</h3>
-        {request.offset === null ? <p class="wrong">{words.notStored}{request.reason && <>: <Stranger text={request.reason} /></>}</p>
-          : found.trouble ? <TroubleBox trouble={found.trouble} /> : found.data ? <Fields event={found.data.event} /> : <p class="quiet">{t.loading}</p>}
+        {request.reason && <p class="wrong">{words.notStored}: <Stranger text={request.detail ?? request.reason} /></p>}
+        {event ? <Fields event={event} /> : found.trouble ? <TroubleBox trouble={found.trouble} /> : isAsked && <p class="quiet">{t.loading}</p>}
       </section>
     </div>
   );

@@ -59,7 +59,7 @@ export class Feed {
     try {
       const hits = await this.doors.recent(this.stop.signal);
       // What was there before is shown in any case: nobody can read it yet.
-      for (const hit of [...hits].reverse()) this.take({ kind: "hit", hit }, hit.offset, false);
+      for (const hit of [...hits].reverse()) if (Number.isInteger(hit.offset)) this.take({ kind: "hit", hit }, hit.offset, false);
       this.tell();
     } catch {
       // The feed is still worth following; what is wrong is said by the rest of the page.
@@ -142,7 +142,7 @@ export class Feed {
   private onHit(text: string): void {
     this.heard();
     const hit = parse<Hit>(text);
-    if (!hit || typeof hit.offset !== "number" || !hit.event) return;
+    if (!hit || !Number.isInteger(hit.offset) || !hit.event) return;
     if (!this.take({ kind: "hit", hit }, hit.offset)) return;
     this.arrived();
     this.tell();
