@@ -10,6 +10,7 @@ export interface LiveFeed { snapshot: Snapshot; paused: boolean; togglePause(): 
 
 const NOTHING: Snapshot = { status: "connecting", entries: [], waiting: 0, now: null };
 const RECENT = 50;
+const DRAW_EVERY_MS = 100;
 /** A tab that is only passed by keeps its connection. */
 const REST_AFTER_MS = 10_000;
 
@@ -24,7 +25,17 @@ export function useFeed(view: View, arrived: () => void): LiveFeed {
     setSnapshot(NOTHING);
     const query = new URLSearchParams(key);
     const recent = (signal: AbortSignal) => ask<Hit[]>(`recent?${key}&limit=${RECENT}`, { signal });
-    const one = new Feed(query, browserDoors(recent), setSnapshot, () => latest.current());
+    // Hundreds of hits a second are drawn ten times a second.
+    let next = NOTHING;
+    let drawing: ReturnType<typeof setTimeout> | undefined;
+    const draw = (snapshot: Snapshot) => {
+      next = snapshot;
+      drawing ??= setTimeout(() => {
+        drawing = undefined;
+        setSnapshot(next);
+      }, DRAW_EVERY_MS);
+    };
+    const one = new Feed(query, browserDoors(recent), draw, () => latest.current());
     if (paused) one.hold("pause", true);
     feed.current = one;
     void one.start();
@@ -39,6 +50,7 @@ export function useFeed(view: View, arrived: () => void): LiveFeed {
     return () => {
       document.removeEventListener("visibilitychange", seen);
       clearTimeout(timer);
+      clearTimeout(drawing);
       one.close();
     };
   }, [key]);

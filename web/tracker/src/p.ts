@@ -6,6 +6,7 @@ declare global {
   interface Window { onepixel?: Onepixel }
 }
 
-const script = document.currentScript as HTMLScriptElement;
+// As a module a script is not told which one it is.
+const script = (document.currentScript || document.querySelector("script[data-site]")) as HTMLScriptElement;
 // Included twice, it counts once.
 window.onepixel ||= create({ site: script.dataset.site, events: new URL(script.dataset.events || "e", script.src).href });
