@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { checkClean, hit, run, signIn, until } from "./browser.mjs";
 import { cuttable } from "./cut.mjs";
 
-const NETWORK = [/ERR_(CONNECTION|EMPTY|INCOMPLETE|SOCKET)/, /the server responded with a status of (400|401|404|429|503)/];
+const NETWORK = [/ERR_(CONNECTION|EMPTY|INCOMPLETE|SOCKET)/, /the server responded with a status of (400|401|404|429|502|503)/];
 
 await run("trouble", async ({ server, context, requests, complaints }) => {
   const between = await cuttable(server.url);
@@ -27,7 +27,8 @@ await run("trouble", async ({ server, context, requests, complaints }) => {
     await answeredWith(page, 503, { error: "the live view is off" }, ".trouble.off", "the live view is off");
     await answeredWith(page, 429, { error: "slow down" }, ".trouble.limited", "slow down");
     await answeredWith(page, 400, { error: "<b>from</b> has to be before to" }, ".trouble.wrong", "<b>from</b>");
-    await answeredWith(page, 404, "<html>a proxy's page</html>", ".trouble.missing", "");
+    await answeredWith(page, 404, { error: "the live view is off (live.enabled = false)" }, ".trouble.off", "live.enabled");
+    await answeredWith(page, 502, "<html>a proxy's page</html>", ".trouble.broken", "");
     // An answer that nobody expected costs its card, not the page.
     await page.route("**/api/v1/top?*", (route) => route.fulfill({ status: 200, contentType: "application/json", body: '{"dimension":"page","rows":7}' }));
     await page.keyboard.press("w");
@@ -37,7 +38,7 @@ await run("trouble", async ({ server, context, requests, complaints }) => {
     // The session ended elsewhere: the sign-in is there, and leads back to where one was.
     await context.clearCookies();
     await page.keyboard.press("d");
-    await page.locator('input[type="password"]').waitFor();
+    await page.locator('input[autocomplete="current-password"]').waitFor();
     checkClean({ requests, complaints }, NETWORK);
   } finally {
     between.close();

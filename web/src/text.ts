@@ -78,8 +78,7 @@ const en = {
     gap: (n: number) => (n === 1 ? "1 hit left out here: it came faster than it could be shown" : `${count(n)} hits left out here: they came faster than they could be shown`),
     empty: "No hit yet. The next one appears here within a second.",
     emptyFiltered: "No recent hit with these filters. The next one appears here.",
-    wall: "Full screen", announce: "Read new hits aloud", row: (what: string) => `Details of the hit ${what}`,
-    hit: "Hit", inspect: "Open in the inspector",
+    wall: "Full screen", announce: "Read new hits aloud", hit: "Hit", inspect: "Open in the inspector",
   },
   wall: { leave: "Leave", now: "on the site now" },
   empty: {

@@ -9,9 +9,9 @@ const answering = (answer: Response | Error) => {
   return fetched;
 };
 
-async function troubleOf(answer: Response | Error): Promise<Trouble> {
+async function troubleOf(answer: Response | Error, path = "event/1"): Promise<Trouble> {
   answering(answer);
-  const error = await ask("overview").then(() => null, (found: unknown) => found);
+  const error = await ask(path).then(() => null, (found: unknown) => found);
   expect(error).toBeInstanceOf(Trouble);
   return error as Trouble;
 }
@@ -24,6 +24,7 @@ describe("every failure says which kind it is", () => {
       expect([trouble.kind, trouble.message, trouble.status, trouble.retryAfter]).toEqual([kind, "what to do", status, 7]);
     });
   }
+  it("404 from the live view", async () => expect((await troubleOf(new Response("{}", { status: 404 }), "overview?x=1")).kind).toBe("off"));
   it("a proxy's page", async () => expect((await troubleOf(new Response("<h1>Bad gateway", { status: 502 }))).message).toBe(""));
   it("no answer", async () => expect((await troubleOf(new TypeError("failed to fetch"))).kind).toBe("away"));
   it("an answer that is no JSON", async () => expect((await troubleOf(new Response("<html>"))).kind).toBe("broken"));

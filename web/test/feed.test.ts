@@ -68,6 +68,18 @@ describe("following", () => {
     expect(shown()).toEqual([8, 6, 5, 4]);
     expect(arrivals).toBe(2);
   });
+  it("finds what came just before, where there was nothing to go on from", async () => {
+    before = [];
+    feed = make();
+    await feed.start();
+    expect(source().url.searchParams.has("after")).toBe(false);
+    source().say("hit", hit(8));
+    before = [hit(8), hit(7)];
+    fire(2500);
+    await Promise.resolve().then(() => {});
+    source().say("hit", hit(9));
+    expect(shown()).toEqual([9, 8, 7]);
+  });
   it("says what the server left out", () => {
     source().say("gap", { missed: 1200, from: 6, to: 1206 });
     source().say("hit", hit(1206));

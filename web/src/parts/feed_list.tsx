@@ -75,7 +75,7 @@ export function FeedRow({ entry, open, showSite }: { entry: Entry; open?: (hit: 
   );
   return (
     <li data-offset={offset} data-id={event.id}>
-      {open ? <button type="button" class="hit" onClick={() => open(entry.hit)} aria-label={t.feed.row(plain(what))}>{inside}</button> : <div class="hit">{inside}</div>}
+      {open ? <button type="button" class="hit" onClick={() => open(entry.hit)}>{inside}</button> : <div class="hit">{inside}</div>}
     </li>
   );
 }

@@ -33,7 +33,7 @@ export async function ask<T>(path: string, { method = "GET", body, signal }: Ask
     if (signal?.aborted) throw error;
     throw new Trouble("away", "");
   }
-  if (!answer.ok) throw await trouble(answer);
+  if (!answer.ok) throw await trouble(answer, path);
   if (answer.status === 204) return undefined as T;
   try {
     return (await answer.json()) as T;
@@ -43,7 +43,10 @@ export async function ask<T>(path: string, { method = "GET", body, signal }: Ask
   }
 }
 
-async function trouble(answer: Response): Promise<Trouble> {
+/** Questions to the live view are always there, unless the live view is not. */
+const QUESTION = /^(sites|overview|series|top|properties|recent)(\?|$)/;
+
+async function trouble(answer: Response, path: string): Promise<Trouble> {
   let message = "";
   try {
     const said = (await answer.json()) as { error?: unknown };
@@ -52,7 +55,8 @@ async function trouble(answer: Response): Promise<Trouble> {
     // A proxy's error page: the status alone has to do.
   }
   const seconds = Number(answer.headers.get("Retry-After"));
-  return new Trouble(KINDS[answer.status] ?? "broken", message, answer.status, Number.isFinite(seconds) ? seconds : 0);
+  const kind = answer.status === 404 && QUESTION.test(path) ? "off" : KINDS[answer.status] ?? "broken";
+  return new Trouble(kind, message, answer.status, Number.isFinite(seconds) ? seconds : 0);
 }
 
 /** What anything thrown means to the viewer; null for a question that was given up on purpose. */

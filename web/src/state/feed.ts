@@ -33,6 +33,8 @@ export const SHOWN_MAX = 200;
 const CLOSED = 2;
 const RETRY_MS = 500;
 const RETRY_MS_MAX = 15_000;
+/** The live view takes hits in batches of about a second. */
+const SETTLE_MS = 2500;
 /** The server sends something every 15 s; a connection that is silent for longer is dead, whatever TCP thinks. */
 const SILENCE_MS = 40_000;
 
@@ -50,6 +52,7 @@ export class Feed {
   private source: Source | null = null;
   private cancel: (() => void) | null = null;
   private silence: (() => void) | null = null;
+  private settle: (() => void) | null = null;
   private stop = new AbortController();
 
   constructor(private query: URLSearchParams, private doors: Doors, private changed: (snapshot: Snapshot) => void, private arrived: () => void = () => {}) {}
@@ -67,6 +70,8 @@ export class Feed {
     if (this.stop.signal.aborted) return;
     this.begun = true;
     if (!this.resting) this.connect();
+    // Without a hit to go on from the stream begins now; what the live view had not taken in yet is fetched a little later.
+    if (this.last < 0) this.settle = this.doors.after(SETTLE_MS, () => void this.catchUp());
   }
 
   close(): void {
@@ -74,6 +79,20 @@ export class Feed {
     this.source?.close();
     this.cancel?.();
     this.silence?.();
+    this.settle?.();
+  }
+
+  private async catchUp(): Promise<void> {
+    const hits = await this.doors.recent(this.stop.signal).catch(() => []);
+    const known = new Set([...this.shown, ...this.held].map((entry) => (entry.kind === "hit" ? entry.hit.offset : -1)));
+    const missed = hits.filter((hit) => Number.isInteger(hit.offset) && !known.has(hit.offset));
+    if (!missed.length || this.stop.signal.aborted) return;
+    const offset = (entry: Entry) => (entry.kind === "hit" ? entry.hit.offset : entry.gap.to);
+    const added = missed.map((hit): Entry => ({ kind: "hit", hit }));
+    this.shown = [...this.shown, ...added].sort((a, b) => offset(b) - offset(a)).slice(0, SHOWN_MAX);
+    this.last = Math.max(this.last, ...missed.map((hit) => hit.offset));
+    this.arrived();
+    this.tell();
   }
 
   /** Gives the connection back while nobody looks: a browser has six for all its tabs. */
