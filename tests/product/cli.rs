@@ -2,8 +2,10 @@
 
 mod audit;
 mod dead_letter;
+mod demo;
 mod life;
 mod settings;
+mod snippet;
 mod tail;
 
 use std::process::Output;
@@ -20,7 +22,7 @@ fn err(done: &Output) -> String {
 
 /// The command must end with `code`, and stdout or stderr must say each of `says`.
 #[track_caller]
-fn check(launch: &Launch, arguments: &[&str], code: i32, says: &[&str]) -> Output {
+pub(crate) fn check(launch: &Launch, arguments: &[&str], code: i32, says: &[&str]) -> Output {
     let done = launch.run(arguments.iter().copied());
     let said = format!("{}{}", out(&done), err(&done));
     assert_eq!(done.status.code(), Some(code), "onepixel {}: {said}", arguments.join(" "));
@@ -35,11 +37,12 @@ fn check(launch: &Launch, arguments: &[&str], code: i32, says: &[&str]) -> Outpu
 fn every_command_explains_itself() {
     let home = folder();
     let launch = Launch::new(home.path().join("data"));
-    let commands = ["serve", "tail", "audit", "dead-letter", "config"];
+    let commands = ["serve", "demo", "snippet", "access", "tail", "audit", "dead-letter", "config"];
     check(&launch, &["--help"], 0, &commands);
     for command in commands {
         check(&launch, &[command, "--help"], 0, &["Usage: onepixel", "--data-dir", "--config", "Examples"]);
     }
+    check(&launch, &["access", "reset", "--help"], 0, &["Usage: onepixel access reset"]);
     for command in ["list", "show", "replay", "discard"] {
         check(&launch, &["dead-letter", command, "--help"], 0, &["Usage: onepixel dead-letter"]);
     }

@@ -11,11 +11,16 @@
     reason = "a test's own clock, threads and files are outside the product, a test fails by panicking, and prints"
 )]
 
+mod access;
 mod bad_input;
 mod browser;
 mod cli;
 mod crash;
 mod faults;
+mod feed;
 mod harness;
 mod layout;
 mod load;
+mod openapi;
+mod operations;
+mod pages;

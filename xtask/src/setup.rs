@@ -18,9 +18,22 @@ pub(crate) struct DebianProgram {
     pub(crate) purpose: &'static str,
 }
 
-const DEBIAN_PROGRAMS: [DebianProgram; 4] = [
-    DebianProgram { program: "node", packages: &["nodejs"], purpose: "drives the browser" },
-    DebianProgram { program: "npm", packages: &["npm"], purpose: "installs what drives the browser" },
+const DEBIAN_PROGRAMS: [DebianProgram; 5] = [
+    DebianProgram {
+        program: "node",
+        packages: &["nodejs"],
+        purpose: "builds the dashboard and drives the browser",
+    },
+    DebianProgram {
+        program: "npm",
+        packages: &["npm"],
+        purpose: "installs what builds the dashboard and drives the browser",
+    },
+    DebianProgram {
+        program: "python3",
+        packages: &["python3", "python3-venv"],
+        purpose: "runs what asks the API everything it describes",
+    },
     DebianProgram {
         program: "chromium",
         packages: &["chromium", "chromium-sandbox", "fonts-liberation"],
@@ -35,6 +48,9 @@ const PLAYWRIGHT: (&str, &str) = ("playwright-core", "1.61.0");
 /// Plays the S3 endpoint; features and version belong together.
 const S3S_FS: (&str, &str, &str) = ("s3s-fs", "0.14.1", "binary");
 
+/// Asks the API everything that its description allows, and more.
+const SCHEMATHESIS: (&str, &str) = ("schemathesis", "4.32.5");
+
 /// The manifest of the workspace that simulates crashes.
 pub(crate) const SIMULATION: &str = "sim/Cargo.toml";
 
@@ -46,7 +62,9 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
     rust_components(workspace)?;
     debian_packages(&DEBIAN_PROGRAMS)?;
     npm_package(workspace)?;
+    web_packages(workspace)?;
     cargo_tool(workspace)?;
+    python_tool(workspace)?;
     for manifest in ["Cargo.toml", SIMULATION, FUZZING] {
         run_program(&mut workspace.cargo(&["fetch", "--locked", "--manifest-path", manifest]))
             .with_context(|| format!("cannot fetch the crates that {manifest} needs"))?;
@@ -59,6 +77,7 @@ pub(crate) fn environment(workspace: &Workspace) -> anyhow::Result<Vec<(&'static
     Ok(vec![
         ("XTASK_S3S_FS", workspace.tools().join("bin").join(S3S_FS.0)),
         ("XTASK_NODE_MODULES", workspace.npm().join("node_modules")),
+        ("XTASK_SCHEMATHESIS", python(workspace).join("bin").join(SCHEMATHESIS.0)),
         ("XTASK_CHROMIUM", find("chromium").context("chromium is not on the PATH")?),
     ])
 }
@@ -125,6 +144,53 @@ fn npm_package(workspace: &Workspace) -> anyhow::Result<()> {
     let quiet = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts"];
     let mut npm = program("npm", &["install", "--prefix", folder]);
     run_program(npm.args(quiet).arg(&package)).with_context(|| format!("cannot install {package}"))
+}
+
+/// Fills npm's cache with what builds the dashboard, so that the build itself needs no network: it installs from there,
+/// and keeps beside it the lock file it installed.
+fn web_packages(workspace: &Workspace) -> anyhow::Result<()> {
+    let (web, work) = (workspace.root.join("web"), workspace.target.join("web"));
+    let lock = "package-lock.json";
+    if work.join(lock).exists() && read(&work.join(lock))? == read(&web.join(lock))? {
+        println!("packages of web/: already there");
+        return Ok(());
+    }
+    let folder = workspace.npm().join("web");
+    std::fs::create_dir_all(&folder)?;
+    for file in ["package.json", lock, ".npmrc"] {
+        if web.join(file).exists() {
+            std::fs::copy(web.join(file), folder.join(file))?;
+        }
+    }
+    let mut npm = program("npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    run_program(npm.current_dir(&folder)).context("cannot install the packages of web/")
+}
+
+/// An environment of its own, apart from the person's Python.
+fn python(workspace: &Workspace) -> PathBuf {
+    workspace.tools().join("python")
+}
+
+fn python_tool(workspace: &Workspace) -> anyhow::Result<()> {
+    let (name, version) = SCHEMATHESIS;
+    let folder = python(workspace);
+    let (tool, python) = (folder.join("bin").join(name), folder.join("bin").join("python"));
+    let (tool, python) = (tool.display().to_string(), python.display().to_string());
+    let told = Path::new(&tool).exists().then(|| crate::process::output(&mut program(&tool, &["--version"])));
+    if told.is_some_and(|told| told.is_ok_and(|told| told.contains(version))) {
+        println!("{name} {version}: already there");
+        return Ok(());
+    }
+    let folder = folder.to_str().context("the target folder's path is not UTF-8")?;
+    run_program(&mut program("python3", &["-m", "venv", "--clear", folder])).context(
+        "cannot make a Python environment; on Debian the package python3-venv brings what it needs",
+    )?;
+    let package = format!("{name}=={version}");
+    run_program(&mut program(
+        &python,
+        &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &package],
+    ))
+    .with_context(|| format!("cannot install {package}"))
 }
 
 fn installed_version(manifest: &Path) -> anyhow::Result<Option<String>> {

@@ -98,8 +98,12 @@ impl Archive {
         lines.finish().map_err(damaged)
     }
 
-    /// Writes records as one object, over what is there; it is durable when this returns.
-    pub(crate) async fn write(&self, name: &ObjectName, records: &[Record]) -> Result<(), WriteArchiveError> {
+    /// Writes records as one object, over what is there; it is durable when this returns its size.
+    pub(crate) async fn write(
+        &self,
+        name: &ObjectName,
+        records: &[Record],
+    ) -> Result<usize, WriteArchiveError> {
         let object = encode::gzip_lines(records).map_err(|e| self.local_error(name, &e))?;
         let bytes = object.len();
         match &self.folder {
@@ -112,7 +116,7 @@ impl Archive {
             }
         }
         tracing::debug!(url = self.url_of(name), bytes, records = records.len(), "object written");
-        Ok(())
+        Ok(bytes)
     }
 
     /// Removes an object; fine when it is not there.

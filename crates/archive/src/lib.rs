@@ -27,8 +27,10 @@ mod open;
 mod run;
 mod sink;
 mod stamp;
+mod written;
 
 pub use archive::{Archive, Listed};
 pub use error::{OpenArchiveError, ReadArchiveError, WriteArchiveError};
 pub use name::{ForeignName, ObjectName};
 pub use sink::ArchiveSink;
+pub use written::{Written, WrittenObject};

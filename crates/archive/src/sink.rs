@@ -8,7 +8,7 @@ use onepixel_consumer::{Batch, Offset, Record, Sink, SinkError};
 
 use crate::limits::PUTS_IN_FLIGHT_MAX;
 use crate::run::{self, Run};
-use crate::{Archive, Listed, ReadArchiveError, WriteArchiveError};
+use crate::{Archive, Listed, ReadArchiveError, WriteArchiveError, Written};
 
 /// Writes batches into an [`Archive`].
 ///
@@ -19,12 +19,19 @@ pub struct ArchiveSink {
     archive: Archive,
     /// Nothing was written yet: what comes first may be there already, in other objects.
     unwritten: bool,
+    written: Option<Written>,
 }
 
 impl ArchiveSink {
     /// A sink into `archive`.
     pub fn new(archive: Archive) -> Self {
-        Self { archive, unwritten: true }
+        Self { archive, unwritten: true, written: None }
+    }
+
+    /// The same sink, telling `written` of each object.
+    #[must_use]
+    pub fn telling(self, written: Written) -> Self {
+        Self { written: Some(written), ..self }
     }
 
     /// Refuses to archive twice. A repeated batch has the names of its first time; other objects with its offsets mean
@@ -61,7 +68,13 @@ impl ArchiveSink {
     async fn write_runs(&self, records: &[Record], runs: &[Run]) -> Result<(), SinkError> {
         let archive = &self.archive;
         stream::iter(runs.iter().cloned())
-            .map(|run| async move { archive.write(&run.name, &records[run.at]).await })
+            .map(|run| async move {
+                let bytes = archive.write(&run.name, &records[run.at]).await?;
+                if let Some(written) = &self.written {
+                    written.push(run.name, bytes);
+                }
+                Ok(())
+            })
             .buffer_unordered(PUTS_IN_FLIGHT_MAX)
             .try_collect()
             .await

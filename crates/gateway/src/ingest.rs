@@ -188,6 +188,16 @@ impl Ingest {
         })
     }
 
+    /// What the policies let anybody know of the caller's address.
+    pub fn kept_address(&self, caller: &Caller<'_>) -> Option<IpAddr> {
+        caller.address.filter(|_| self.may_know(caller)).and_then(|address| self.settings.ip.kept(address))
+    }
+
+    /// Whether anything of the caller beyond the hit itself may be kept: not when the policy listens to their signal.
+    pub fn may_know(&self, caller: &Caller<'_>) -> bool {
+        !caller.gpc || self.settings.gpc == GpcPolicy::Ignore
+    }
+
     fn drops(&self, caller: &Caller<'_>) -> bool {
         caller.gpc && self.settings.gpc == GpcPolicy::Drop
     }

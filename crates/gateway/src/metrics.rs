@@ -17,6 +17,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::http::LastRequests;
+
 /// Which way a request took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Door {
@@ -56,7 +58,7 @@ struct Why {
     reason: &'static str,
 }
 
-/// The gateway's metrics. Cheap to clone; clones count together.
+/// The gateway's metrics, and the last requests it remembers. Cheap to clone; clones count together.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     answers: Family<Answered, Counter>,
@@ -69,6 +71,7 @@ pub struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) in_flight: Gauge,
     pub(crate) append: Latency,
+    pub(crate) last: LastRequests,
 }
 
 impl Default for Metrics {
@@ -86,11 +89,17 @@ impl Default for Metrics {
             connections: Gauge::default(),
             in_flight: Gauge::default(),
             append: Latency::default(),
+            last: LastRequests::default(),
         }
     }
 }
 
 impl Metrics {
+    /// The last requests at the two doors.
+    pub fn last_requests(&self) -> LastRequests {
+        self.last.clone()
+    }
+
     /// Names the metrics in `registry`, whose prefix should be `onepixel`.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("requests", "Requests answered, by door and status", self.answers.clone());

@@ -1,59 +1,14 @@
-//! The axes rows are kept along, and the numbers they have in the file. A number never changes its meaning.
+//! The axes a question can go along, and the numbers columns and classes have in the file. A number never changes
+//! its meaning.
 
 use onepixel_event::Class;
 use serde::{Deserialize, Serialize};
 
-/// How long one row of a rollup stands for. All are kept: a long range is read as days (of UTC), with hours and then
-/// minutes at its edges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Span {
-    Minute,
-    Hour,
-    Day,
-}
-
-pub(crate) const MINUTE_MS: i64 = 60_000;
-pub(crate) const HOUR_MINUTES: i64 = 60;
-pub(crate) const DAY_MINUTES: i64 = 24 * HOUR_MINUTES;
-pub(crate) const DAY_MS: i64 = 86_400_000;
-
-impl Span {
-    pub(crate) const ALL: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
-
-    pub(crate) fn code(self) -> i64 {
-        match self {
-            Self::Minute => 0,
-            Self::Hour => 1,
-            Self::Day => 2,
-        }
-    }
-
-    pub(crate) fn minutes(self) -> i64 {
-        match self {
-            Self::Minute => 1,
-            Self::Hour => HOUR_MINUTES,
-            Self::Day => DAY_MINUTES,
-        }
-    }
-
-    /// The next shorter span.
-    pub(crate) fn finer(self) -> Option<Self> {
-        match self {
-            Self::Minute => None,
-            Self::Hour => Some(Self::Minute),
-            Self::Day => Some(Self::Hour),
-        }
-    }
-}
-
-/// The dimension number of the rows that count everything, split by site and class only.
-pub(crate) const TOTAL: i64 = 0;
-
-/// Declares the dimensions with their spelling in the API and their number in the file.
+/// Declares the dimensions with their spelling in the API and, if they are one, the number of their text column.
 macro_rules! dimensions {
-    ($($(#[$doc:meta])* $variant:ident = $code:literal $word:literal),+ $(,)?) => {
-        /// What `top` can rank by.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    ($($(#[$doc:meta])* $variant:ident = $word:literal $(in $column:literal)?),+ $(,)?) => {
+        /// What `top` can rank by and filters can name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Dimension { $($(#[$doc])* #[serde(rename = $word)] $variant),+ }
 
         impl Dimension {
@@ -65,43 +20,73 @@ macro_rules! dimensions {
                 match self { $(Self::$variant => $word),+ }
             }
 
-            pub(crate) fn code(self) -> i64 {
-                match self { $(Self::$variant => $code),+ }
+            /// The text column that holds the dimension's values.
+            pub(crate) fn column(self) -> Option<usize> {
+                match self { $(Self::$variant => None$(.or(Some($column)))?),+ }
             }
         }
     };
 }
 
 dimensions! {
-    /// Host and path of the page, written together: `example.com/pricing`.
-    Page = 1 "page",
+    /// Path of the page.
+    Page = "page" in 0,
+    /// Host of the page.
+    Host = "host" in 1,
+    /// First page a visitor viewed in the range; only to rank by.
+    Entry = "entry",
+    /// Last page a visitor viewed in the range; only to rank by.
+    Exit = "exit",
     /// Host of the referrer.
-    ReferrerHost = 2 "referrer_host",
+    Referrer = "referrer" in 2,
     /// Kind of place the visit came from.
-    ReferrerGroup = 3 "referrer_group",
-    /// Browser family.
-    Browser = 4 "browser",
-    /// Operating system family.
-    Os = 5 "os",
-    /// Kind of device.
-    Device = 6 "device",
-    /// Country, ISO 3166 alpha-2.
-    Country = 7 "country",
-    /// First language the browser asked for.
-    Language = 8 "language",
-    /// Name of the event.
-    Event = 9 "event",
+    Group = "group" in 3,
     /// `utm_source`.
-    Source = 10 "utm_source",
+    Source = "source" in 4,
     /// `utm_medium`.
-    Medium = 11 "utm_medium",
+    Medium = "medium" in 5,
     /// `utm_campaign`.
-    Campaign = 12 "utm_campaign",
-    /// Who is behind the hit; read from the rows that count everything.
-    Class = 0 "class",
+    Campaign = "campaign" in 6,
+    /// `utm_term`.
+    Term = "term" in 7,
+    /// `utm_content`.
+    Content = "content" in 8,
+    /// Browser family.
+    Browser = "browser" in 9,
+    /// Operating system family.
+    Os = "os" in 10,
+    /// Kind of device.
+    Device = "device" in 11,
+    /// Country, ISO 3166 alpha-2.
+    Country = "country" in 12,
+    /// First language the browser asked for.
+    Language = "language" in 13,
+    /// Name of the event.
+    Event = "event" in 14,
+    /// The site the hit belongs to.
+    Site = "site",
+    /// Who is behind the hit.
+    Class = "class",
+    /// Title of the page.
+    Title = "title" in 15,
 }
 
-pub(crate) fn class_code(class: Class) -> i64 {
+impl Dimension {
+    /// True when events can be filtered by it: it is about one event, not about all of a visitor's.
+    pub fn is_filter(self) -> bool {
+        !matches!(self, Self::Entry | Self::Exit)
+    }
+}
+
+/// The text column of an event's own properties, as JSON; empty without any.
+pub(crate) const PROPS: usize = 16;
+/// Text columns of a chunk.
+pub(crate) const TEXTS: usize = 17;
+
+/// What makes an event a page view.
+pub(crate) const PAGE_VIEW: &str = "pageview";
+
+pub(crate) fn class_code(class: Class) -> u8 {
     match class {
         Class::Human => 0,
         Class::Bot => 1,
@@ -112,26 +97,29 @@ pub(crate) fn class_code(class: Class) -> i64 {
     }
 }
 
+/// The class behind a number; a number of a later version counts as none that is known.
+pub(crate) fn class_name(code: u8) -> &'static str {
+    Class::ALL.iter().find(|class| class_code(**class) == code).map_or("unknown", |class| class.as_str())
+}
+
+/// The number of [`Class::Human`].
+pub(crate) const HUMAN: u8 = 0;
+
 /// A set of classes; all of them by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClassSet(i64);
+pub struct ClassSet(u64);
 
 impl ClassSet {
     /// Every class, those of later versions included.
-    pub const ALL: Self = Self(i64::MAX);
+    pub const ALL: Self = Self(u64::MAX);
 
     /// True when `class` is in the set.
     pub fn contains(self, class: Class) -> bool {
         self.contains_code(class_code(class))
     }
 
-    pub(crate) fn contains_code(self, code: i64) -> bool {
-        (self.0 >> code.clamp(0, 63)) & 1 == 1
-    }
-
-    /// One bit for each class's number: what the statements filter by.
-    pub(crate) fn mask(self) -> i64 {
-        self.0
+    pub(crate) fn contains_code(self, code: u8) -> bool {
+        (self.0 >> code.min(63)) & 1 == 1
     }
 }
 
@@ -155,10 +143,14 @@ mod tests {
 
     #[test]
     fn every_number_is_used_once() {
-        let dimensions: HashSet<i64> = Dimension::ALL.iter().map(|d| d.code()).collect();
-        assert_eq!(dimensions.len(), Dimension::ALL.len());
-        let classes: HashSet<i64> = Class::ALL.iter().map(|c| class_code(*c)).collect();
+        let columns: Vec<usize> = Dimension::ALL.iter().filter_map(|d| d.column()).collect();
+        let once: HashSet<usize> = columns.iter().copied().collect();
+        assert_eq!(columns.len(), once.len());
+        assert!(columns.iter().all(|column| *column < PROPS));
+        assert_eq!(columns.len() + 1, TEXTS);
+        let classes: HashSet<u8> = Class::ALL.iter().map(|c| class_code(*c)).collect();
         assert_eq!(classes.len(), Class::ALL.len());
+        assert_eq!(class_code(Class::Human), HUMAN);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What can go wrong, one type for each operation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use onepixel_consumer::{Offset, SinkError};
 
@@ -67,6 +67,14 @@ pub enum WriteError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// What is stored does not fit together.
+    #[error("{} is damaged: {what}. Move live.sqlite* away: it is filled again from what the stream retains", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
     /// SQLite counts to 2^63 - 1.
     #[error("offset {offset} is beyond what the live view can store")]
     Offset {
@@ -98,16 +106,63 @@ pub enum QueryError {
     /// All read connections are in use: ask again.
     #[error("too many queries run at once")]
     Busy,
-    /// The width of a series' points is not a whole, positive number of minutes, or its shift is not a whole
-    /// number of minutes within a day.
-    #[error("points must be whole minutes wide and shifted by whole minutes within a day")]
-    Bucket,
+    /// What is stored does not fit together.
+    #[error("{} is damaged: {what}. Move live.sqlite* away: it is filled again from what the stream retains", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// No time zone has this name.
+    #[error("{zone:?} is not a time zone; give a name of the IANA database, as Europe/Berlin or UTC")]
+    Zone {
+        /// What was asked for.
+        zone: String,
+    },
     /// The series would have too many points.
-    #[error("the series would have more than {points_max} points: choose wider points or a shorter range")]
+    #[error("the series would have more than {points_max} points: choose a longer unit or a shorter range")]
     TooManyPoints {
         /// The limit.
-        points_max: i64,
+        points_max: usize,
     },
+    /// The answer would need more different texts than memory is given for.
+    #[error("the range has too many different values to rank them: choose a shorter range, or add a filter")]
+    TooManyValues,
+}
+
+/// What ends a reading or a merging early.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Database(rusqlite::Error),
+    Damaged(String),
+    TooManyValues,
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl Fault {
+    /// As the answer to a question.
+    pub(crate) fn asked(self, path: &Path) -> QueryError {
+        match self {
+            Self::Database(source) => QueryError::Database { path: path.into(), source },
+            Self::Damaged(what) => QueryError::Damaged { path: path.into(), what },
+            Self::TooManyValues => QueryError::TooManyValues,
+        }
+    }
+
+    /// As what the writing connection met.
+    pub(crate) fn written(self, path: &Path) -> WriteError {
+        match self {
+            Self::Database(source) => WriteError::Database { path: path.into(), source },
+            Self::Damaged(what) => WriteError::Damaged { path: path.into(), what },
+            Self::TooManyValues => WriteError::Damaged { path: path.into(), what: "too many values".into() },
+        }
+    }
 }
 
 /// True when another connection holds the lock.

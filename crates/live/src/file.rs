@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::OpenLiveError;
-use crate::limits::{BUSY_TIMEOUT, CHECKPOINT_PAGES, LOG_BYTES_KEPT, READER_CACHE_KIB, WRITER_CACHE_KIB};
+use crate::limits::{
+    BUSY_TIMEOUT, CHECKPOINT_PAGES, LOG_BYTES_KEPT, PAGE_BYTES, READER_CACHE_KIB, WRITER_CACHE_KIB,
+};
 use crate::schema;
 
 /// A connection and the file it was opened on.
@@ -61,12 +63,11 @@ impl OpenFile {
     }
 }
 
-/// `synchronous = FULL`: the stream may delete segments as soon as this sink says that it holds their events. With
-/// NORMAL, a power loss would take back the transactions since the last copy of the log, position included: no
-/// event would be counted twice, but those whose segments are gone would be lost. FULL costs one sync per batch.
 fn tune_to_write(connection: &Connection) -> rusqlite::Result<()> {
+    // Takes effect in a new file only.
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)

@@ -4,30 +4,38 @@
 //! across any crash and any number of retries. [`LiveStore`] reads. [`Retention`] forgets what is older than the
 //! time to live. All three have connections of their own to one file in WAL mode: readers never wait for the writer.
 //!
-//! An event counts in the minute it was received in, per site and class, along each [`Dimension`].
+//! Events lie in chunks, column by column: one chunk for each batch at first, merged later into large ones of one
+//! hour. Most questions are answered from what a chunk counts as a whole; filters read the columns they need.
+//! Read in this order: `line` (an event becomes fields), `chunk` and `encode` (fields become columns), `pieces`
+//! (columns in the file), `ingest`, `merge` and `retention` (what writes), `query` (what asks).
+//!
 //! Knows no HTTP and no stream. Events themselves are kept by the archive; this view can be deleted at any time
 //! and is then built again from what the stream retains.
 
 mod axis;
+mod chunk;
+mod dictionary;
+mod distinct;
+mod encode;
 mod error;
 mod file;
-mod fold;
 mod ingest;
 pub mod limits;
+mod line;
+mod merge;
+mod pieces;
 mod progress;
 mod query;
 mod retention;
 mod schema;
 mod sink;
 mod store;
-mod tally;
-mod words;
 
 pub use axis::{ClassSet, Dimension};
 pub use error::{OpenLiveError, QueryError, WriteError};
 pub use query::{
-    ClassCount, Gap, Overview, Page, Partition, Point, Query, Ranked, RecentEvent, Series, Size, Top,
-    TopOrder, Totals,
+    ClassCount, Filter, Gap, Overview, Page, Partition, Point, Property, PropertyValue, Query, Ranked,
+    Ranking, RecentEvent, Series, SiteCount, Size, Sums, Top, TopOrder, Totals, Unit,
 };
 pub use retention::{Forgotten, Retention};
 pub use sink::LiveSink;

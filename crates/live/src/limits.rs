@@ -4,40 +4,63 @@ use std::time::Duration;
 
 /// How long one statement waits for another writer. Short: the pipeline repeats the batch anyway.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
-/// Newest events kept whole: more than anybody scrolls through; counts come from the rollups.
-pub const RECENT_EVENTS_MAX: u64 = 10_000;
-/// Bytes of the events kept whole: events at their size limit must not fill the disk.
-pub const RECENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Events of one chunk: their numbers within it, and so every code, fit 16 bits.
+pub const CHUNK_EVENTS_MAX: usize = 1 << 16;
+/// Bytes of text and about as much of a chunk's columns: what a chunk costs in memory while it is built.
+pub(crate) const CHUNK_BYTES_MAX: usize = 4 << 20;
+/// Pairs of a site and a class in one chunk: with a bit for page views, their code fits 16 bits.
+pub(crate) const CHUNK_CELLS_MAX: usize = 1 << 15;
+/// Fresh chunks, one or more for each batch, before they are merged: each costs a question about 50 microseconds.
+pub const FRESH_CHUNKS_MAX: usize = 66;
+/// Events in fresh chunks before they are merged: they fill one chunk.
+pub(crate) const FRESH_EVENTS_MAX: usize = CHUNK_EVENTS_MAX;
+/// Bytes of fresh chunks before they are merged: all of them are in memory at once then.
+pub(crate) const FRESH_BYTES_MAX: usize = CHUNK_BYTES_MAX;
+/// Hours that are over whose chunks one merge brings together, besides those it writes to anyway.
+pub(crate) const HOURS_CLOSED_MAX: u32 = 4;
+/// A record that was appended longer ago than this is made durable before the batch is acknowledged. The stream
+/// keeps every record for a day at least, so what a power cut takes from the file can be read again.
+pub(crate) const UNSYNCED_AGE_MAX: Duration = Duration::from_secs(3600);
 /// Events in one answer of `recent`.
 pub const RECENT_ROWS_MAX: usize = 500;
 /// Rows in one answer of `top`: what a table shows, with room for an export.
 pub const TOP_ROWS_MAX: usize = 1_000;
+/// Values whose visitors are counted in one pass over the events.
+pub(crate) const PASS_VALUES: usize = 64;
+/// Visitors whose first or last page is looked for in one pass over the events: up to 20 bytes each.
+pub(crate) const PASS_VISITORS: usize = 4 << 20;
+/// Bytes of different texts in one answer while it is made.
+pub(crate) const VALUES_BYTES_MAX: usize = 64 << 20;
+/// Different texts in one answer while it is made.
+pub(crate) const VALUES_MAX: usize = 2 << 20;
+/// Keys in one answer of `properties`; one event has at most 64.
+pub const PROPERTIES_MAX: usize = 100;
 /// Sites in one answer of `sites`: a list to choose from.
 pub const SITES_MAX: usize = 1_000;
-/// Points of one series: a week by the minute and a few more.
-pub const SERIES_POINTS_MAX: i64 = 11_000;
-/// Visitors counted one by one; beyond them the count is an estimate (about 0.1 % off) in bounded memory.
-pub const VISITORS_EXACT_MAX: usize = 1 << 20;
+/// Points of one series: more than a screen has columns for.
+pub const SERIES_POINTS_MAX: usize = 2_000;
+/// Visitors counted one by one; beyond them the count is an estimate (about 0.03 % off) in bounded memory.
+pub const VISITORS_EXACT_MAX: usize = 1 << 24;
+/// Values of all filters of one question.
+pub const FILTERS_MAX: usize = 100;
 /// Ranges of missing offsets in one answer of `gaps`.
 pub const GAPS_MAX: usize = 10_000;
-/// Read connections, which is also the number of queries that run at once: a query is bound by one core.
+/// Read connections, which is also the number of questions that run at once: a question is bound by one core.
 pub const READERS_MAX: usize = 4;
-/// How long a query waits for a read connection before it gives up.
+/// How long a question waits for a read connection before it gives up.
 pub const READER_WAIT: Duration = Duration::from_secs(5);
-/// Rows deleted in one transaction: it holds the write lock for a few tens of milliseconds.
-pub const FORGET_ROWS_MAX: usize = 5_000;
-/// Bytes of text whose ids the sink remembers: a working set of several ten thousand pages and hosts.
-pub(crate) const WORD_CACHE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Visitors' rows the sink remembers as stored: 40 bytes each.
-pub(crate) const SEEN_VISITS_MAX: usize = 1 << 17;
-/// Buckets that one site's rows are looked up in one by one; for more, one pass over all sites costs less.
-pub(crate) const SITE_SEEKS_MAX: i64 = 20_000;
-/// Size the write-ahead log is copied back at, in pages of 4 KiB: rows of the current minute, which every
-/// batch touches, are then copied once for many batches.
-pub(crate) const CHECKPOINT_PAGES: i64 = 8_192;
+/// Chunks deleted in one transaction: it holds the write lock for a few tens of milliseconds.
+pub const FORGET_CHUNKS_MAX: usize = 64;
+/// How much longer than its time to live an event may lie in the file, unseen, because it shares a chunk with
+/// younger ones.
+pub const FORGET_LATE_MAX: Duration = Duration::from_secs(2 * 3600);
+/// Size of a page of the file: large, as almost all of it is columns of tens of kilobytes.
+pub(crate) const PAGE_BYTES: i64 = 16 * 1024;
+/// Size the write-ahead log is copied back at, in pages.
+pub(crate) const CHECKPOINT_PAGES: i64 = 1_024;
 /// Size the write-ahead log is cut to after it was copied back.
-pub(crate) const LOG_BYTES_KEPT: i64 = 64 * 1024 * 1024;
+pub(crate) const LOG_BYTES_KEPT: i64 = 32 * 1024 * 1024;
 /// Page cache of the writing connection, in KiB.
-pub(crate) const WRITER_CACHE_KIB: i64 = 16 * 1024;
+pub(crate) const WRITER_CACHE_KIB: i64 = 2 * 1024;
 /// Page cache of each reading connection, in KiB.
-pub(crate) const READER_CACHE_KIB: i64 = 4 * 1024;
+pub(crate) const READER_CACHE_KIB: i64 = 2 * 1024;

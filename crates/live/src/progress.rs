@@ -43,9 +43,21 @@ pub(crate) fn add(connection: &Connection, partition: u32, pixel: i64, api: i64)
     Ok(())
 }
 
-/// Moves the position over a batch. Returns the offsets that are to be counted now: those with a record that
-/// were not counted before. `None`: the batch lies below the position, all of it was taken before.
-pub(crate) fn advance(connection: &Connection, batch: &Batch) -> Result<Option<BTreeSet<Offset>>> {
+/// Which records of a batch are to be counted now.
+pub(crate) struct Fresh {
+    range: Range<Offset>,
+    strays: BTreeSet<Offset>,
+}
+
+impl Fresh {
+    /// True for a record that was not counted before.
+    pub(crate) fn contains(&self, offset: Offset) -> bool {
+        self.range.contains(&offset) && (self.strays.is_empty() || !self.strays.contains(&offset))
+    }
+}
+
+/// Moves the position over a batch. Returns which of its records are to be counted now. `None`: the batch lies below the position, all of it was taken before.
+pub(crate) fn advance(connection: &Connection, batch: &Batch) -> Result<Option<Fresh>> {
     let before = taken(connection, batch.partition)?;
     let start = before.as_ref().map_or(batch.range.start, |taken| taken.end);
     let end = batch.range.end;
@@ -62,13 +74,15 @@ pub(crate) fn advance(connection: &Connection, batch: &Batch) -> Result<Option<B
     }
     let strays = take_strays(connection, batch.partition, start..end)?;
     let from = start.max(batch.range.start);
-    let mut present: BTreeSet<Offset> = batch
+    let mut present: Vec<Offset> = batch
         .records
         .iter()
         .map(|record| record.offset)
         .filter(|offset| (from..end).contains(offset))
+        .chain(strays.iter().copied())
         .collect();
-    present.extend(&strays);
+    // Records come in order: only strays have to be put between them.
+    present.sort();
     for gap in gaps_between(start..end, &present) {
         insert_gap(connection, batch.partition, gap)?;
     }
@@ -78,8 +92,7 @@ pub(crate) fn advance(connection: &Connection, batch: &Batch) -> Result<Option<B
              ON CONFLICT DO UPDATE SET first = ifnull(first, excluded.first), position = excluded.position",
         )?
         .execute(params![batch.partition, number(start)?, number(end)?])?;
-    present.retain(|offset| !strays.contains(offset));
-    Ok(Some(present))
+    Ok(Some(Fresh { range: from..end, strays }))
 }
 
 /// Marks one offset as counted, out of order. False: it was counted before.
@@ -133,15 +146,15 @@ fn take_strays(connection: &Connection, partition: u32, range: Range<Offset>) ->
         .collect()
 }
 
-/// The parts of `range` without any of `present`, which lie in it.
-fn gaps_between(range: Range<Offset>, present: &BTreeSet<Offset>) -> Vec<Range<Offset>> {
+/// The parts of `range` without any of `present`, which lie in it and are in order.
+fn gaps_between(range: Range<Offset>, present: &[Offset]) -> Vec<Range<Offset>> {
     let mut gaps = Vec::new();
     let mut start = range.start;
     for &offset in present {
         if start < offset {
             gaps.push(start..offset);
         }
-        start = offset + 1;
+        start = start.max(offset + 1);
     }
     if start < range.end {
         gaps.push(start..range.end);
@@ -165,7 +178,7 @@ mod tests {
     #[test]
     fn gaps_are_what_is_not_present() {
         fn check(range: Range<Offset>, present: &[Offset], expected: &[(Offset, Offset)]) {
-            let gaps = gaps_between(range.clone(), &present.iter().copied().collect());
+            let gaps = gaps_between(range.clone(), present);
             let found: Vec<_> = gaps.iter().map(|gap| (gap.start, gap.end)).collect();
             assert_eq!(found, expected, "{range:?} {present:?}");
         }

@@ -1,34 +1,32 @@
 //! Forgetting: what is older than the time to live is never shown, and deleted soon after.
 //!
-//! Deletes from a connection of its own, a bounded number of rows in each transaction, so that the sink never
+//! Deletes from a connection of its own, a bounded number of chunks in each transaction, so that the sink never
 //! waits long for the write lock. When to call is the server's business: once a minute, and again after a short
-//! pause while there is more. Freed pages are used again; the file does not shrink.
+//! pause while there is more. Freed pages are used again; the file does not shrink. Also makes durable what the
+//! sink has written since.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use onepixel_consumer::Clock;
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior};
 
-use crate::axis::{DAY_MS, Dimension, MINUTE_MS, Span};
-use crate::error::{OpenLiveError, WriteError};
+use crate::error::{Fault, OpenLiveError, WriteError};
 use crate::file::OpenFile;
-use crate::limits::FORGET_ROWS_MAX;
+use crate::limits::{FORGET_CHUNKS_MAX, FORGET_LATE_MAX};
+use crate::{merge, pieces};
 
 /// The moment before which everything is forgotten, in milliseconds since the epoch.
 pub(crate) fn horizon_ms(clock: &Clock, ttl: Duration) -> i64 {
-    let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
-    now_ms(clock).saturating_sub(ttl_ms)
+    now_ms(clock).saturating_sub(to_ms(ttl))
 }
 
 pub(crate) fn now_ms(clock: &Clock) -> i64 {
     i64::try_from(clock()).unwrap_or(i64::MAX)
 }
 
-/// The first minute that is shown whole: a row stands for a minute, none of which may be older than the horizon.
-pub(crate) fn first_minute(horizon_ms: i64) -> i64 {
-    // Rounded up, without overflow at either end.
-    horizon_ms.div_euclid(MINUTE_MS) + i64::from(horizon_ms.rem_euclid(MINUTE_MS) > 0)
+fn to_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Deletes what is older than the time to live.
@@ -42,8 +40,8 @@ pub struct Retention {
 /// What one call deleted.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Forgotten {
-    /// Rows deleted.
-    pub rows: usize,
+    /// Events in the chunks that were deleted.
+    pub events: u64,
     /// True when there is more to delete: call again after a pause.
     pub more: bool,
 }
@@ -54,14 +52,15 @@ impl Retention {
         Self { path: path.into(), ttl, clock, file: None }
     }
 
-    /// Deletes at most [`FORGET_ROWS_MAX`] rows, in one transaction.
+    /// Deletes at most [`FORGET_CHUNKS_MAX`] chunks, in one transaction.
     ///
     /// # Errors
     /// [`WriteError`] when the file cannot be opened or written, or the sink holds the lock; nothing was deleted.
     pub fn forget(&mut self) -> Result<Forgotten, WriteError> {
         let mut file = self.take_file()?;
         let forgotten = forget(&mut file.connection, horizon_ms(&self.clock, self.ttl))
-            .map_err(|source| WriteError::Database { path: self.path.clone(), source })?;
+            .and_then(|forgotten| sync(&file.connection).map(|()| forgotten).map_err(Fault::from))
+            .map_err(|fault| fault.written(&self.path))?;
         self.file = Some(file);
         Ok(forgotten)
     }
@@ -74,108 +73,25 @@ impl Retention {
     }
 }
 
-fn forget(connection: &mut Connection, horizon_ms: i64) -> rusqlite::Result<Forgotten> {
+fn forget(connection: &mut Connection, horizon_ms: i64) -> Result<Forgotten, Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut left = FORGET_ROWS_MAX;
-    let take = |deleted: usize, left: &mut usize| *left = left.saturating_sub(deleted);
-    for span in Span::ALL {
-        // A row of a longer span that began before the first minute is never read: its parts are, at the edge.
-        let bucket = first_minute(horizon_ms).div_euclid(span.minutes())
-            + i64::from(first_minute(horizon_ms).rem_euclid(span.minutes()) > 0);
-        for dimension in Dimension::ALL.iter().map(|d| d.code()) {
-            take(delete_counts(&transaction, span, dimension, bucket, left)?, &mut left);
-        }
-        take(delete_visits(&transaction, span, bucket, left)?, &mut left);
+    // A fresh chunk may hold events of many hours, when few come or old ones are read again.
+    let late_ms = horizon_ms.saturating_sub(to_ms(FORGET_LATE_MAX));
+    let is_late = "hour IS NULL AND min_ms < ?1 AND max_ms >= ?2 LIMIT 1";
+    if !pieces::chunks(&transaction, is_late, [late_ms, horizon_ms])?.is_empty() {
+        merge::merge_fresh(&transaction, horizon_ms)?;
     }
-    take(delete_recent(&transaction, horizon_ms, left)?, &mut left);
-    // Words go last: while a row is there, its words are.
-    take(delete_words(&transaction, horizon_ms.div_euclid(DAY_MS), left)?, &mut left);
+    let limit = i64::try_from(FORGET_CHUNKS_MAX).unwrap_or(i64::MAX);
+    let old = pieces::chunks(&transaction, "max_ms < ?1 ORDER BY id LIMIT ?2", [horizon_ms, limit])?;
+    for chunk in &old {
+        pieces::delete(&transaction, chunk.id)?;
+    }
     transaction.commit()?;
-    Ok(Forgotten { rows: FORGET_ROWS_MAX - left, more: left == 0 })
+    let events = old.iter().map(|chunk| chunk.events as u64).sum();
+    Ok(Forgotten { events, more: old.len() >= FORGET_CHUNKS_MAX })
 }
 
-fn delete_counts(
-    connection: &Connection,
-    span: Span,
-    dimension: i64,
-    bucket: i64,
-    rows_max: usize,
-) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM rollup WHERE (span, dimension, bucket, site, class, value) IN (
-                 SELECT span, dimension, bucket, site, class, value FROM rollup
-                 WHERE span = ?1 AND dimension = ?2 AND bucket < ?3 LIMIT ?4)",
-        )?
-        .execute(params![span.code(), dimension, bucket, limit(rows_max)])
-}
-
-fn delete_visits(
-    connection: &Connection,
-    span: Span,
-    bucket: i64,
-    rows_max: usize,
-) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM visit WHERE (span, bucket, site, class, visitor) IN (
-                 SELECT span, bucket, site, class, visitor FROM visit
-                 WHERE span = ?1 AND bucket < ?2 LIMIT ?3)",
-        )?
-        .execute(params![span.code(), bucket, limit(rows_max)])
-}
-
-/// The table is small by its own limit: no index on the time is worth its upkeep.
-fn delete_recent(connection: &Connection, horizon_ms: i64, rows_max: usize) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM recent WHERE seq IN (SELECT seq FROM recent WHERE received < ?1 LIMIT ?2)",
-        )?
-        .execute(params![horizon_ms, limit(rows_max)])
-}
-
-fn delete_words(connection: &Connection, day: i64, rows_max: usize) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached("DELETE FROM word WHERE id IN (SELECT id FROM word WHERE used < ?1 LIMIT ?2)")?
-        .execute(params![day, limit(rows_max)])
-}
-
-fn limit(rows_max: usize) -> i64 {
-    i64::try_from(rows_max).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schema;
-
-    #[test]
-    fn the_first_minute_shown_is_the_first_that_is_whole() {
-        assert_eq!(first_minute(0), 0);
-        assert_eq!(first_minute(1), 1);
-        assert_eq!(first_minute(60_000), 1);
-        assert_eq!(first_minute(-1), 0);
-        assert_eq!(first_minute(i64::MAX), i64::MAX / 60_000 + 1);
-        assert_eq!(first_minute(i64::MIN), i64::MIN / 60_000);
-    }
-
-    /// Deleting must seek, not scan: a scan would hold the write lock for as long as the table is large.
-    #[test]
-    fn deleting_looks_rows_up_by_their_keys() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        schema::migrate(&mut connection, Path::new("x"), schema::STEPS).unwrap();
-        for (table, columns) in [
-            ("rollup", "span, dimension, bucket, site, class, value"),
-            ("visit", "span, bucket, site, class, visitor"),
-        ] {
-            let sql = format!(
-                "EXPLAIN QUERY PLAN DELETE FROM {table} WHERE ({columns}) IN
-                 (SELECT {columns} FROM {table} WHERE span = 1 AND bucket < 5 LIMIT 10)"
-            );
-            let mut statement = connection.prepare(&sql).unwrap();
-            let plan: Vec<String> =
-                statement.query_map([], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
-            assert!(plan[0].starts_with(&format!("SEARCH {table} USING PRIMARY KEY")), "{plan:?}");
-        }
-    }
+/// Brings the write-ahead log to the disk, and from there as far into the file as readers let it.
+fn sync(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }

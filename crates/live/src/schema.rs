@@ -8,15 +8,11 @@
 //! progress   partition -> first offset taken, position, events counted (by source)
 //! gap        partition, first .. end      offsets below the position that were not counted
 //! stray      partition, offset            offsets outside first .. position that were counted
-//! word       id <-> text, day last used   every text that rows speak of
-//! rollup     span, dimension, bucket, site, class, value -> events, views
-//! visit      span, bucket, site, class, visitor
-//! fold       the minute before which minutes are part of their hours
-//! recent     seq -> received, site, class, id, end of bytes, line
+//! chunk      id -> hour (none: fresh), events, times, offsets, cells
+//! piece      id of the chunk * 64 + number of the piece -> bytes, see `encode`
 //! ```
-//! Counted = position - first - gaps + strays, always. A bucket is the number of whole spans (minutes, hours or
-//! days) since the epoch. Rows stand in the order of time within a dimension, so that what is new is written side by
-//! side, and what is old is deleted side by side.
+//! Counted = position - first - gaps + strays, always. A fresh chunk is one batch, with all its pieces packed into
+//! one; a merged one lies in one hour of UTC.
 
 use std::path::Path;
 
@@ -28,7 +24,15 @@ use crate::error::OpenLiveError;
 const APPLICATION_ID: i64 = 0x3170_7831;
 
 /// Step n brings a file from version n to n + 1. A released step never changes.
-pub(crate) const STEPS: &[&str] = &["
+///
+/// Files of version 1 kept counters, from which no filtered question can be answered: they are emptied, position
+/// included, so that the consumer fills them again from what the stream retains. A new file has nothing to empty.
+pub(crate) const STEPS: &[&str] = &[
+    "SELECT 1",
+    "
+    DROP TABLE IF EXISTS progress; DROP TABLE IF EXISTS gap; DROP TABLE IF EXISTS stray;
+    DROP TABLE IF EXISTS word; DROP TABLE IF EXISTS rollup; DROP TABLE IF EXISTS visit;
+    DROP TABLE IF EXISTS fold; DROP TABLE IF EXISTS recent;
     CREATE TABLE progress (
         partition INTEGER PRIMARY KEY, first INTEGER, position INTEGER,
         pixel INTEGER NOT NULL DEFAULT 0, api INTEGER NOT NULL DEFAULT 0
@@ -40,28 +44,28 @@ pub(crate) const STEPS: &[&str] = &["
     CREATE TABLE stray (
         partition INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (partition, offset)
     ) WITHOUT ROWID;
-    CREATE TABLE word (id INTEGER PRIMARY KEY, text BLOB NOT NULL UNIQUE, used INTEGER NOT NULL);
-    CREATE INDEX word_used ON word (used);
-    CREATE TABLE rollup (
-        span INTEGER NOT NULL, dimension INTEGER NOT NULL, bucket INTEGER NOT NULL,
-        site INTEGER NOT NULL, class INTEGER NOT NULL, value INTEGER NOT NULL,
-        events INTEGER NOT NULL, views INTEGER NOT NULL,
-        PRIMARY KEY (span, dimension, bucket, site, class, value)
-    ) WITHOUT ROWID;
-    CREATE TABLE visit (
-        span INTEGER NOT NULL, bucket INTEGER NOT NULL, site INTEGER NOT NULL,
-        class INTEGER NOT NULL, visitor INTEGER NOT NULL,
-        PRIMARY KEY (span, bucket, site, class, visitor)
-    ) WITHOUT ROWID;
-    CREATE TABLE fold (id INTEGER PRIMARY KEY CHECK (id = 0), minute INTEGER NOT NULL);
-    CREATE TABLE recent (
-        seq INTEGER PRIMARY KEY, received INTEGER NOT NULL, site INTEGER NOT NULL, class INTEGER NOT NULL,
-        id BLOB NOT NULL, end_bytes INTEGER NOT NULL, line TEXT NOT NULL
+    CREATE TABLE chunk (
+        id INTEGER PRIMARY KEY, partition INTEGER NOT NULL, hour INTEGER, is_full INTEGER NOT NULL,
+        events INTEGER NOT NULL, bytes INTEGER NOT NULL, min_ms INTEGER NOT NULL, max_ms INTEGER NOT NULL,
+        first INTEGER NOT NULL, last INTEGER NOT NULL, cells BLOB NOT NULL
     );
-"];
+    CREATE INDEX chunk_hour ON chunk (hour, is_full);
+    CREATE TABLE piece (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+",
+];
+
+/// The version whose files are emptied.
+const COUNTERS: usize = 1;
 
 /// Takes the steps the file has not taken yet.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), OpenLiveError> {
+    if taken(connection, path, steps)? == COUNTERS {
+        tracing::warn!(
+            path = %path.display(),
+            "the live view's file is of an older onepixel: it is emptied and filled again from what the stream \
+             retains; archive and stream stay as they are"
+        );
+    }
     while taken(connection, path, steps)? < steps.len() {
         step(connection, path, steps)?;
     }
@@ -132,9 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_the_first_version_takes_the_later_steps_and_keeps_its_rows() {
-        let mut connection = migrated(&STEPS[..1]);
-        assert_eq!(version(&connection), 1);
+    fn a_file_keeps_its_rows_when_it_takes_a_later_step() {
+        let mut connection = migrated(STEPS);
         connection.execute("INSERT INTO progress VALUES (0, 3, 7, 4, 0)", []).unwrap();
         let mut steps = STEPS.to_vec();
         steps.push("ALTER TABLE progress ADD COLUMN more INTEGER NOT NULL DEFAULT 9");
@@ -145,6 +148,24 @@ mod tests {
         assert_eq!(row.unwrap(), (7, 9));
         migrate(&mut connection, Path::new("x"), &steps).unwrap();
         assert_eq!(version(&connection), steps.len() as i64);
+    }
+
+    #[test]
+    fn a_file_of_counters_is_emptied_and_says_that_it_holds_nothing() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let counters =
+            ["CREATE TABLE progress (partition INTEGER PRIMARY KEY, first INTEGER, position INTEGER);
+            CREATE TABLE rollup (x); CREATE TABLE word (x); INSERT INTO progress VALUES (0, 3, 7);"];
+        migrate(&mut connection, Path::new("x"), &counters).unwrap();
+        assert_eq!(version(&connection), 1);
+        migrate(&mut connection, Path::new("x"), STEPS).unwrap();
+        assert_eq!(version(&connection), 2);
+        let rows = |table| {
+            connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0))
+        };
+        assert_eq!(rows("progress").unwrap(), 0);
+        assert_eq!(rows("chunk").unwrap(), 0);
+        rows("rollup").unwrap_err();
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The live view as a sink of the consumer.
 //!
 //! Promises what [`Sink`] asks for: a batch is counted once, its position is in the same transaction, and `Ok` means
-//! that it is on stable storage. Opens the file anew after every failure, and when it was deleted or replaced.
+//! that it survives a crash (`ingest` says what a power cut does). Opens the file anew after every failure, and when it was deleted or replaced.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,10 +42,10 @@ impl LiveSink {
     /// Works on the open file. A connection that failed is not used again.
     fn attempt<T>(
         &mut self,
-        work: impl FnOnce(&mut Writer, i64) -> Result<T, SinkError>,
+        work: impl FnOnce(&mut Writer, i64, &Clock) -> Result<T, SinkError>,
     ) -> Result<T, SinkError> {
         let mut writer = self.take_writer()?;
-        let result = work(&mut writer, horizon_ms(&self.clock, self.ttl));
+        let result = work(&mut writer, horizon_ms(&self.clock, self.ttl), &self.clock);
         if !matches!(result, Err(SinkError::Unavailable(_))) {
             self.writer = Some(writer);
         }
@@ -72,14 +72,14 @@ impl Sink for LiveSink {
     }
 
     async fn position(&mut self) -> Result<Option<Offset>, SinkError> {
-        self.attempt(|writer, _| writer.position(PARTITION)).map(Some)
+        self.attempt(|writer, _, _| writer.position(PARTITION)).map(Some)
     }
 
     async fn write(&mut self, batch: &Batch) -> Result<(), SinkError> {
-        self.attempt(|writer, horizon_ms| writer.write(batch, horizon_ms))
+        self.attempt(|writer, horizon_ms, clock| writer.write(batch, horizon_ms, clock))
     }
 
     async fn replay(&mut self, partition: u32, record: &Record) -> Result<(), SinkError> {
-        self.attempt(|writer, horizon_ms| writer.replay(partition, record, horizon_ms))
+        self.attempt(|writer, horizon_ms, _| writer.replay(partition, record, horizon_ms))
     }
 }

@@ -8,15 +8,15 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use onepixel_consumer::Clock;
-use onepixel_event::EventId;
 use rusqlite::Transaction;
 
 use crate::axis::Dimension;
-use crate::error::{OpenLiveError, QueryError};
+use crate::error::{Fault, OpenLiveError, QueryError};
 use crate::file::OpenFile;
 use crate::limits::{READER_WAIT, READERS_MAX};
 use crate::query::{
-    self, Gap, Overview, Page, Query, Ranked, RecentEvent, Scope, Series, Size, Top, TopOrder, Totals,
+    self, Gap, Overview, Page, Property, Query, Ranking, RecentEvent, Scope, Series, SiteCount, Size, Top,
+    Totals, Unit,
 };
 use crate::retention::{horizon_ms, now_ms};
 
@@ -53,47 +53,58 @@ impl LiveStore {
     ///
     /// # Errors
     /// [`QueryError`], as for every question.
-    pub fn sites(&self) -> Result<Vec<Ranked>, QueryError> {
-        self.ask(|file| query::sites(file, &self.scope(file, &Query::default())?))
+    pub fn sites(&self) -> Result<Vec<SiteCount>, QueryError> {
+        let scope = self.scope(&Query::default());
+        self.ask(|file| query::sites(file, &scope))
     }
 
-    /// Events, page views and visitors over the range, and by class.
+    /// Events, page views and visitors over the range, and by class; `with_previous`: also those of the range of
+    /// the same length just before.
     ///
     /// # Errors
     /// [`QueryError`], as for every question.
-    pub fn overview(&self, query: &Query) -> Result<Overview, QueryError> {
-        let now_ms = now_ms(&self.inner.clock);
-        self.ask(|file| query::overview(file, &self.scope(file, query)?, now_ms))
+    pub fn overview(&self, query: &Query, with_previous: bool) -> Result<Overview, QueryError> {
+        let scope = self.scope(query);
+        self.ask(|file| query::overview(file, &scope, with_previous))
     }
 
-    /// One point for each `bucket_seconds` of the range, those without events included. Points begin at multiples of
-    /// their width in a zone that lies `zone_offset_seconds` east of UTC: 86400 and 7200 are days of UTC+2.
+    /// One point for each minute, hour or day of the range, those without events included. `zone` is a name of the
+    /// IANA database. A range without an end is up to now, and one without a start from the time to live on.
     ///
     /// # Errors
-    /// [`QueryError::Bucket`] and [`QueryError::TooManyPoints`]; else as for every question.
-    pub fn series(
-        &self,
-        query: &Query,
-        bucket_seconds: i64,
-        zone_offset_seconds: i64,
-    ) -> Result<Series, QueryError> {
-        let grid = query::Grid::new(query, bucket_seconds, zone_offset_seconds)?;
-        self.ask(|file| query::series(file, &self.scope(file, query)?, &grid))
+    /// [`QueryError::Zone`] and [`QueryError::TooManyPoints`]; else as for every question.
+    pub fn series(&self, query: &Query, unit: Unit, zone: &str) -> Result<Series, QueryError> {
+        let mut scope = self.scope(query);
+        let from_ms = if query.from_ms == i64::MIN { scope.horizon_ms } else { query.from_ms };
+        if query.to_ms == i64::MAX {
+            scope.to_ms = scope.now_ms.saturating_add(1);
+        }
+        let wanted = (from_ms, scope.to_ms);
+        let grid = query::Grid::new(unit, zone, wanted.0, wanted.1)?;
+        self.ask(|file| query::series(file, &scope, grid, wanted))
     }
 
-    /// The values of `dimension` with the most events or page views, at most `limit` of them. Events that say
-    /// nothing along the dimension are left out.
+    /// The most frequent values of `dimension`.
     ///
     /// # Errors
-    /// [`QueryError`], as for every question.
-    pub fn top(
+    /// [`QueryError::TooManyValues`]; else as for every question.
+    pub fn top(&self, query: &Query, dimension: Dimension, ranking: &Ranking) -> Result<Top, QueryError> {
+        let scope = self.scope(query);
+        self.ask(|file| query::top(file, &scope, dimension, ranking))
+    }
+
+    /// What events, those named `event` or all, say in their own properties, with at most `limit` values of each.
+    ///
+    /// # Errors
+    /// [`QueryError::TooManyValues`]; else as for every question.
+    pub fn properties(
         &self,
         query: &Query,
-        dimension: Dimension,
-        order: TopOrder,
+        event: Option<&str>,
         limit: usize,
-    ) -> Result<Top, QueryError> {
-        self.ask(|file| query::top(file, &self.scope(file, query)?, dimension, order, limit))
+    ) -> Result<Vec<Property>, QueryError> {
+        let scope = self.scope(query);
+        self.ask(|file| query::properties(file, &scope, event, limit))
     }
 
     /// The newest events, the newest first.
@@ -101,15 +112,17 @@ impl LiveStore {
     /// # Errors
     /// [`QueryError`], as for every question.
     pub fn recent(&self, query: &Query, page: &Page) -> Result<Vec<RecentEvent>, QueryError> {
-        self.ask(|file| query::recent(file, &self.scope(file, query)?, query, page))
+        let scope = self.scope(query);
+        self.ask(|file| query::recent(file, &scope, page))
     }
 
-    /// One of the newest events by its id.
+    /// One event by its offset.
     ///
     /// # Errors
     /// [`QueryError`], as for every question.
-    pub fn event(&self, id: EventId) -> Result<Option<RecentEvent>, QueryError> {
-        self.ask(|file| query::event(file, &self.scope(file, &Query::default())?, id))
+    pub fn event(&self, offset: u64) -> Result<Option<RecentEvent>, QueryError> {
+        let scope = self.scope(&Query::default());
+        self.ask(|file| query::event(file, &scope, offset))
     }
 
     /// What was counted since the file was made, for each partition; the time to live does not apply.
@@ -117,7 +130,7 @@ impl LiveStore {
     /// # Errors
     /// [`QueryError`], as for every question.
     pub fn totals(&self) -> Result<Totals, QueryError> {
-        self.ask(|file| query::totals(file))
+        self.ask(|file| Ok(query::totals(file)?))
     }
 
     /// Ranges of offsets below the position that were not counted: dead letters that were not replayed.
@@ -126,7 +139,7 @@ impl LiveStore {
     /// # Errors
     /// [`QueryError`], as for every question.
     pub fn gaps(&self, partition: u32, from: u64) -> Result<Vec<Gap>, QueryError> {
-        self.ask(|file| query::gaps(file, partition, from))
+        self.ask(|file| Ok(query::gaps(file, partition, from)?))
     }
 
     /// How much the file holds.
@@ -134,24 +147,23 @@ impl LiveStore {
     /// # Errors
     /// [`QueryError`], as for every question.
     pub fn size(&self) -> Result<Size, QueryError> {
-        self.ask(|file| query::size(file))
+        self.ask(|file| Ok(query::size(file)?))
     }
 
-    fn scope(&self, file: &Transaction<'_>, query: &Query) -> rusqlite::Result<Scope> {
-        Scope::new(file, query, horizon_ms(&self.inner.clock, self.inner.ttl))
+    fn scope(&self, query: &Query) -> Scope {
+        let (clock, ttl) = (&self.inner.clock, self.inner.ttl);
+        Scope::new(query, horizon_ms(clock, ttl), now_ms(clock))
     }
 
     /// Asks within one read transaction, so that all of an answer is of the same moment.
-    fn ask<T>(
-        &self,
-        question: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
-    ) -> Result<T, QueryError> {
+    fn ask<T>(&self, question: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, QueryError> {
         let mut reader = self.checkout()?;
         let answer = reader
             .connection()?
             .transaction()
+            .map_err(Fault::from)
             .and_then(|transaction| question(&transaction))
-            .map_err(|source| QueryError::Database { path: self.inner.path.clone(), source });
+            .map_err(|fault| fault.asked(&self.inner.path));
         if answer.is_err() {
             reader.file = None;
         }

@@ -1,40 +1,82 @@
 //! The wiring, in the order of an event's path: gateway, ingest, stream, consumers, dashboard.
 
 use std::convert::Infallible;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use onepixel_archive::{Archive, ArchiveSink};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use ipnet::IpNet;
+use onepixel_archive::{Archive, ArchiveSink, Written};
 use onepixel_consumer::{Checkpoint, Progress};
 use onepixel_event::Time;
 use onepixel_gateway::ingest::{GpcPolicy, Ingest, IngestSettings, IpPolicy, VisitorSalt};
-use onepixel_gateway::{Fallback, Gateway};
+use onepixel_gateway::{Client, Fallback, Gateway, LastRequests};
 use onepixel_live::{LiveSink, LiveStore, Retention};
 use onepixel_stream::{Clock, Offset, OsDisk, Stream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{Access, Secret};
+use crate::balance::Balance;
 use crate::config::{Durability, Gpc, Ip, Settings};
 use crate::data_dir::DataDir;
 use crate::front::Front;
+use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::pipelines::{self, Running};
-use crate::{admin, api, clock, dashboard};
+use crate::{admin, api, clock, pages, tls};
 
 /// What the pages of the server look at.
 pub(crate) struct Parts {
     pub(crate) stream: Stream,
     pub(crate) progress: Vec<(&'static str, Arc<Progress>)>,
     pub(crate) metrics: Metrics,
-    pub(crate) pixel_path: String,
-    /// The gateway's port, if the dashboard has another.
-    pub(crate) other_port: Option<u16>,
+    pub(crate) edge: Edge,
+    pub(crate) access: Access,
+    /// The last requests at the doors.
+    pub(crate) last: LastRequests,
+    /// Positions of the stream and, in the order of `progress`, of each consumer.
+    pub(crate) meter: Meter,
+    pub(crate) balance: Balance,
+    /// The last objects of the archive, if it is written in this process.
+    pub(crate) objects: Option<Written>,
+    pub(crate) watermark_bytes: u64,
+    pub(crate) retention_s: u64,
+    /// Up to here a consumer that does not run in this process has finished the stream.
+    pub(crate) elsewhere: Option<Offset>,
     /// Consumers that could not be started, and why.
     pub(crate) broken: Vec<(&'static str, String)>,
     pub(crate) stop: CancellationToken,
+    clock: Clock,
+}
+
+/// Where the doors are, and what is believed and kept there.
+pub(crate) struct Edge {
+    pub(crate) pixel_path: String,
+    pub(crate) events_path: String,
+    pub(crate) script_path: String,
+    /// The gateway's port, if the dashboard has another.
+    pub(crate) other_port: Option<u16>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) ip_policy: IpPolicy,
+}
+
+impl Parts {
+    pub(crate) fn now_ms(&self) -> u64 {
+        (self.clock)()
+    }
+
+    /// Notes where everything is, for the rates.
+    fn note(&self) {
+        let consumers = self.progress.iter().map(|(_, progress)| progress.committed());
+        let positions = std::iter::once(self.stream.state().durable).chain(consumers).collect();
+        self.meter.note(self.now_ms(), positions);
+    }
 }
 
 /// One server, ready to open its doors.
@@ -43,8 +85,6 @@ pub(crate) struct App {
     gateway: Arc<Gateway>,
     own_dashboard: Option<Router>,
     running: Vec<Running>,
-    /// Up to here a consumer that does not run in this process has finished the stream.
-    elsewhere: Option<Offset>,
     retention: Option<Arc<Mutex<Retention>>>,
 }
 
@@ -52,6 +92,8 @@ pub(crate) struct App {
 const RELEASE_EVERY: Duration = Duration::from_secs(1);
 /// How often the live view forgets.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked whether `onepixel access` has changed who may sign in.
+const ACCESS_EVERY: Duration = Duration::from_secs(5);
 /// Between two pieces of a longer forgetting, for whoever waits for the lock.
 const FORGET_PAUSE: Duration = Duration::from_millis(200);
 
@@ -76,31 +118,46 @@ impl App {
         };
         let (running, store) = (started.running, started.store);
         let gateway_metrics = onepixel_gateway::Metrics::default();
+        let archived = Checkpoint::open(&data_dir.checkpoint(), "archive")?.committed();
         let parts = Arc::new(Parts {
             stream: stream.clone(),
             progress: running.iter().map(|one| (one.name, one.progress.clone())).collect(),
             metrics: Metrics::new(|registry| gateway_metrics.register(registry)),
-            pixel_path: settings.gateway.pixel_path.clone(),
-            other_port: own_listener.then_some(port),
+            edge: edge(settings, own_listener.then_some(port)),
+            access: Access::open(&data_dir.access(), clock.clone()),
+            last: gateway_metrics.last_requests(),
+            meter: Meter::default(),
+            balance: Balance::new(data_dir.dead_letter(), "archive", archived),
+            objects: started.objects,
+            watermark_bytes: settings.stream.disk_watermark.0,
+            retention_s: settings.stream.retention.0.as_secs(),
+            elsewhere,
             broken: started.broken,
             stop: CancellationToken::new(),
+            clock: clock.clone(),
         });
         let retention = store.is_some().then(|| {
             Arc::new(Mutex::new(Retention::new(&data_dir.live(), settings.live.ttl.0, clock.clone())))
         });
-        let admin = admin::routes().with_state(parts.clone());
+        let public = admin::routes();
         let pages = match settings.dashboard.enabled {
-            true => dashboard::routes().merge(api::routes(parts.clone(), store)),
+            true => dashboard(&parts, store)?,
             false => Router::new(),
         };
-        let (fallback, own_dashboard) =
-            if own_listener { (admin, Some(pages)) } else { (admin.merge(pages), None) };
+        let (fallback, own_dashboard) = if own_listener {
+            let named = from_fn_with_state(parts.clone(), name_client);
+            (public, Some(pages.fallback(nothing_here).layer(named)))
+        } else {
+            (public.merge(pages.with_state(())), None)
+        };
+        let fallback = fallback.fallback(other_path).with_state(parts.clone());
         let ingest = open_ingest(settings, data_dir, &clock)?;
         let fallback = Fallback::new(fallback);
         let mut edge = settings.gateway();
+        edge.tls = tls::open(&settings.gateway.tls_cert, &settings.gateway.tls_key)?;
         edge.limits.connections_max = edge.limits.connections_max.min(connections_max);
         let gateway = Gateway::new(edge, ingest, stream, clock, gateway_metrics, fallback)?;
-        Ok(Self { parts, gateway: Arc::new(gateway), own_dashboard, running, elsewhere, retention })
+        Ok(Self { parts, gateway: Arc::new(gateway), own_dashboard, running, retention })
     }
 
     /// Serves until `stop`; ends when every request that was taken is answered, or after `requests_within`.
@@ -118,6 +175,7 @@ impl App {
             let pages = async {
                 let Some((listener, pages)) = dashboard else { return Ok(()) };
                 let closing = stop.clone();
+                let pages = pages.into_make_service_with_connect_info::<SocketAddr>();
                 let serving = axum::serve(listener, pages).with_graceful_shutdown(closing.cancelled_owned());
                 let late = async {
                     stop.cancelled().await;
@@ -141,9 +199,14 @@ impl App {
     pub(crate) async fn housekeeping(&self) -> Infallible {
         let mut release = tokio::time::interval(RELEASE_EVERY);
         let mut forget = tokio::time::interval(FORGET_EVERY);
+        let mut access = tokio::time::interval(ACCESS_EVERY);
         loop {
             tokio::select! {
-                _ = release.tick() => self.release(),
+                _ = release.tick() => {
+                    self.release();
+                    self.parts.note();
+                }
+                _ = access.tick() => self.refresh_access().await,
                 _ = forget.tick() => if self.forget().await {
                     forget.reset_after(FORGET_PAUSE);
                 },
@@ -152,10 +215,32 @@ impl App {
     }
 
     fn release(&self) {
-        let finished = self.running.iter().map(|one| one.progress.committed()).chain(self.elsewhere).min();
+        let finished =
+            self.running.iter().map(|one| one.progress.committed()).chain(self.parts.elsewhere).min();
         if let Some(offset) = finished {
             self.parts.stream.release(offset);
         }
+    }
+
+    async fn refresh_access(&self) {
+        let parts = self.parts.clone();
+        match tokio::task::spawn_blocking(move || parts.access.refresh()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!("{error}"),
+            Err(error) => {
+                tracing::error!(%error, "looking at the access file failed by a fault in this program")
+            }
+        }
+    }
+
+    /// The token of a fresh one-time sign-in link, as long as no password is set; `None`, too, when there is no dashboard
+    /// or the link could not be kept, which is said.
+    pub(crate) fn sign_in_token(&self, settings: &Settings) -> Option<Secret> {
+        if !settings.dashboard.enabled || self.parts.access.password_set() {
+            return None;
+        }
+        let printed = self.parts.access.print_sign_in();
+        printed.map_err(|error| tracing::error!("no sign-in link can be printed: {error}")).ok()
     }
 
     /// True when there is more to forget.
@@ -227,6 +312,7 @@ fn open_stream(settings: &Settings, data_dir: &DataDir, clock: &Clock) -> anyhow
 struct Started {
     running: Vec<Running>,
     store: Option<Arc<LiveStore>>,
+    objects: Option<Written>,
     broken: Vec<(&'static str, String)>,
 }
 
@@ -252,7 +338,12 @@ fn start_consumers(
     let mut started = Started::default();
     if settings.archive.enabled {
         match open_archive(settings, data_dir) {
-            Ok(sink) => started.running.push(context.start(sink, pipelines::archive(settings))?),
+            Ok(sink) => {
+                let written = Written::new(clock.clone());
+                let sink = sink.telling(written.clone());
+                started.running.push(context.start(sink, pipelines::archive(settings))?);
+                started.objects = Some(written);
+            }
             Err(error) => started.broke("archive", &error),
         }
     }
@@ -287,15 +378,58 @@ fn open_live(
     Ok((sink, store))
 }
 
+fn edge(settings: &Settings, other_port: Option<u16>) -> Edge {
+    let gateway = &settings.gateway;
+    Edge {
+        pixel_path: gateway.pixel_path.clone(),
+        events_path: gateway.events_path.clone(),
+        script_path: gateway.script_path.clone(),
+        other_port,
+        trusted_proxies: gateway.trusted_proxies.clone(),
+        ip_policy: ip_policy(settings),
+    }
+}
+
+/// The pages and their API, every answer with its headers.
+fn dashboard(parts: &Arc<Parts>, store: Option<Arc<LiveStore>>) -> anyhow::Result<Router> {
+    Ok(pages::routes().merge(api::routes(parts.clone(), store)?).layer(from_fn(pages::secured)))
+}
+
+/// The dashboard's own listener knows its peers, as the gateway's connections do.
+async fn name_client(State(parts): State<Arc<Parts>>, mut request: Request, next: Next) -> Response {
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
+        let client = Client::of(peer, request.headers(), &parts.edge.trusted_proxies, false);
+        request.extensions_mut().insert(client);
+    }
+    next.run(request).await
+}
+
+/// The tracker's path is a setting, compared byte by byte as those of the doors; anything else is nothing.
+async fn other_path(State(parts): State<Arc<Parts>>, request: Request) -> Response {
+    if request.uri().path() == parts.edge.script_path {
+        return pages::tracker(request.method(), request.headers());
+    }
+    nothing_here(request).await
+}
+
+async fn nothing_here(request: Request) -> Response {
+    let text = format!("{} is not a path of this server\n", request.uri().path());
+    (axum::http::StatusCode::NOT_FOUND, text).into_response()
+}
+
+fn ip_policy(settings: &Settings) -> IpPolicy {
+    match settings.privacy.ip {
+        Ip::Truncate => IpPolicy::Truncate,
+        Ip::Drop => IpPolicy::Drop,
+        Ip::Keep => IpPolicy::Keep,
+    }
+}
+
 fn open_ingest(settings: &Settings, data_dir: &DataDir, clock: &Clock) -> anyhow::Result<Ingest> {
     let now = Time::from_ms(i64::try_from(clock()).unwrap_or(i64::MAX));
     let salt = VisitorSalt::open(&data_dir.visitor_salt(), now)?;
     let policy = IngestSettings {
-        ip: match settings.privacy.ip {
-            Ip::Truncate => IpPolicy::Truncate,
-            Ip::Drop => IpPolicy::Drop,
-            Ip::Keep => IpPolicy::Keep,
-        },
+        ip: ip_policy(settings),
         gpc: match settings.privacy.gpc {
             Gpc::Ignore => GpcPolicy::Ignore,
             Gpc::Count => GpcPolicy::Count,

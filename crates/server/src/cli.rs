@@ -2,10 +2,13 @@
 //!
 //! 0 it worked, 1 the check failed or the work could not be done, 2 the usage or the configuration is wrong.
 
+mod access;
 mod audit;
 mod config;
 mod dead_letter;
+mod demo;
 mod serve;
+mod snippet;
 mod tail;
 
 use std::io::Write as _;
@@ -22,6 +25,7 @@ use crate::telemetry;
 #[derive(Debug, Parser)]
 #[command(name = "onepixel", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "Examples:
+  onepixel demo                               a living dashboard, on data that goes at the end
   onepixel serve                              everything on http://127.0.0.1:8080
   onepixel serve --archive s3://bucket/hits   archive to S3 (credentials from AWS_*)
   onepixel tail --filter event=signup         follow one kind of event
@@ -75,6 +79,13 @@ pub(crate) enum LogFormat {
 enum Command {
     /// Run everything in one process: gateway, stream, consumers, dashboard
     Serve(ServeArgs),
+    /// Serve a temporary instance with made-up traffic, so that the dashboard moves at once
+    Demo(demo::DemoArgs),
+    /// Print what to paste where
+    Snippet(snippet::SnippetArgs),
+    /// Who may look at the dashboard
+    #[command(subcommand)]
+    Access(access::AccessCommand),
     /// Follow events as they become durable
     Tail(tail::TailArgs),
     /// Prove that every acknowledged event is archived, pending or dead-lettered
@@ -143,6 +154,9 @@ impl Cli {
         telemetry::init(self.global.log_format, self.global.verbose);
         let outcome = match self.command {
             Command::Serve(args) => serve::run(&self.global, &args),
+            Command::Demo(args) => demo::run(&self.global, &args),
+            Command::Snippet(args) => snippet::run(&self.global, &args),
+            Command::Access(command) => access::run(&self.global, &command),
             Command::Tail(args) => tail::run(&self.global, &args),
             Command::Audit(args) => audit::run(&self.global, &args),
             Command::DeadLetter(command) => dead_letter::run(&self.global, command),

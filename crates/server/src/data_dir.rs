@@ -36,6 +36,11 @@ impl DataDir {
         self.0.join("live.sqlite")
     }
 
+    /// Who may sign in.
+    pub(crate) fn access(&self) -> PathBuf {
+        self.0.join("access.json")
+    }
+
     /// The day's key for visitor hashes.
     pub(crate) fn visitor_salt(&self) -> PathBuf {
         self.0.join("visitor-salt")

@@ -8,9 +8,11 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Secret;
 use crate::app::App;
 use crate::config::Settings;
 use crate::data_dir::DataDir;
+use crate::snippet::Addresses;
 
 /// From the first signal to the exit: below the 30 s that service managers usually grant.
 const STOP_WITHIN: Duration = Duration::from_secs(25);
@@ -21,7 +23,13 @@ const FILES_KEPT_BACK: usize = 512;
 
 /// Serves until SIGTERM or SIGINT, then stops in order: no more connections, answers out, log closed, batches
 /// finished. What a sink cannot take in time stays in the stream for the next start.
-pub(crate) fn serve(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<()> {
+///
+/// `beside` is called with the doors' address once they are about to open, and a token that is cancelled at the end.
+pub(crate) fn serve(
+    settings: &Settings,
+    data_dir: &DataDir,
+    beside: impl FnOnce(SocketAddr, CancellationToken) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let connections_max = raise_file_limit().saturating_sub(FILES_KEPT_BACK).max(1);
     let gateway = bind(settings.gateway.listen, "gateway.listen")?;
     let dashboard =
@@ -29,17 +37,19 @@ pub(crate) fn serve(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let app =
         App::open(settings, data_dir, dashboard.is_some(), gateway.local_addr()?.port(), connections_max)?;
-    banner(
-        settings,
-        data_dir,
-        gateway.local_addr()?,
-        dashboard.as_ref().map(TcpListener::local_addr).transpose()?,
-    )?;
-    runtime.block_on(until_stopped(app, gateway, dashboard))
+    let own = dashboard.as_ref().map(TcpListener::local_addr).transpose()?;
+    banner(settings, data_dir, gateway.local_addr()?, own, app.sign_in_token(settings).as_ref())?;
+    let stop = CancellationToken::new();
+    beside(reachable(gateway.local_addr()?), stop.clone())?;
+    runtime.block_on(until_stopped(app, gateway, dashboard, stop))
 }
 
-async fn until_stopped(app: App, gateway: TcpListener, dashboard: Option<TcpListener>) -> anyhow::Result<()> {
-    let stop = CancellationToken::new();
+async fn until_stopped(
+    app: App,
+    gateway: TcpListener,
+    dashboard: Option<TcpListener>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let mut term = signal(SignalKind::terminate())?;
     let mut int = signal(SignalKind::interrupt())?;
     let doors = app.doors(gateway, dashboard, stop.clone(), REQUESTS_WITHIN)?;
@@ -100,8 +110,8 @@ fn banner(
     data_dir: &DataDir,
     gateway: SocketAddr,
     own: Option<SocketAddr>,
+    token: Option<&Secret>,
 ) -> anyhow::Result<()> {
-    let pixel = &settings.gateway.pixel_path;
     let (gateway, listening) = (reachable(gateway), gateway);
     let own = own.map(reachable);
     let archive = match settings.archive.url.as_str() {
@@ -111,12 +121,11 @@ fn banner(
     };
     let mut out = std::io::stdout().lock();
     if settings.dashboard.enabled {
-        writeln!(out, "Dashboard  http://{}/", own.unwrap_or(gateway))?;
+        let token = token.map(|token| format!("?token={}", token.text())).unwrap_or_default();
+        writeln!(out, "Dashboard  http://{}/{token}", own.unwrap_or(gateway))?;
     }
-    writeln!(
-        out,
-        "Snippet    <img src=\"http://{gateway}{pixel}?site=my-site\" alt=\"\" width=\"1\" height=\"1\" referrerpolicy=\"no-referrer-when-downgrade\">"
-    )?;
+    let at = Addresses::of(settings, format!("http://{gateway}"));
+    writeln!(out, "Snippet    {}", at.image("my-site"))?;
     writeln!(out, "Stream     {}", data_dir.stream().display())?;
     writeln!(out, "Archive    {archive}")?;
     writeln!(out, "Stop with Ctrl-C. Prove that nothing was lost with: onepixel audit")?;
@@ -126,7 +135,7 @@ fn banner(
 }
 
 /// An address that a browser on this machine can open: who listens on every address is reached on loopback.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
     let host = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::{check, err};
 use crate::harness::{Launch, archive, folder, s, shared, until};
 
@@ -48,7 +50,7 @@ fn prints_where_to_look_and_what_to_paste() {
     let server = launch.start();
     let out = server.out();
     let url = server.url();
-    assert!(out.contains(&format!("Dashboard  {url}/\n")), "{out}");
+    assert!(out.contains(&format!("Dashboard  {url}/?token=")), "{out}");
     assert!(out.contains(&format!("src=\"{url}/p.gif?site=")), "{out}");
     assert!(out.contains(launch.archive().to_str().unwrap()), "{out}");
     let page = server.get("/");
@@ -63,16 +65,18 @@ fn the_dashboard_can_be_kept_on_an_address_of_its_own_or_off() {
     let own = Launch::new(home.path().join("own")).set("dashboard.listen", "127.0.0.1:0").start();
     assert_eq!(own.get("/").status, 404, "the public listener shows nothing");
     assert_eq!(own.get("/api/v1/overview").status, 404);
-    let out = own.out();
-    let address = out.split_once("Dashboard  http://").unwrap().1.split('/').next().unwrap();
-    let mut http = crate::harness::Http::connect(address.parse().unwrap()).unwrap();
-    assert_eq!(http.get("/").unwrap().status, 200);
-    assert_eq!(http.get("/api/v1/overview").unwrap().status, 200);
-    drop(http);
+    assert_eq!(own.get("/p.js").status, 200, "pages load the tracker where they send their hits");
+    assert_ne!(own.dashboard(), own.address());
+    assert_eq!(own.send("GET", "/", &[], &Value::Null).status, 200);
+    assert_eq!(own.send("GET", "/p.js", &[], &Value::Null).status, 404);
+    assert_eq!(own.api("/api/v1/overview")["events"], 0);
+    let doors = format!("http://localhost:{}", own.address().port());
+    assert_eq!(own.api("/api/v1/setup")["origin"], doors, "the doors have another port than the page");
     own.stop();
     let off = Launch::new(home.path().join("off")).set("dashboard.enabled", "false").start();
     assert_eq!(off.get("/").status, 404);
-    assert_eq!(off.get("/readyz").status, 200);
+    assert!(!off.out().contains("Dashboard"), "{}", off.out());
+    assert_eq!((off.get("/readyz").status, off.get("/p.js").status), (200, 200));
     off.stop();
 }
 
@@ -86,7 +90,9 @@ fn a_stop_answers_what_it_took_and_ends_within_its_deadline() {
     // An idle connection, a feed without end and half a request must not hold it up.
     let idle = server.http();
     let mut feed = server.http();
-    feed.send(b"GET /api/v1/live HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let cookie = server.cookie();
+    feed.send(format!("GET /api/v1/live HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\n\r\n").as_bytes())
+        .unwrap();
     feed.line().unwrap();
     let mut half = server.http();
     let body = b"{\"event\":\"late\"}";

@@ -24,6 +24,17 @@ impl Response {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
+    /// Every value of a header, whose name is given in lower case.
+    pub(crate) fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The session's cookie that the answer sets, as `name=value`.
+    pub(crate) fn cookie(&self) -> Option<String> {
+        let set = self.headers("set-cookie").find(|value| value.starts_with("onepixel_session="))?;
+        set.split(';').next().map(str::to_owned)
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -85,7 +96,7 @@ impl Http {
         for (name, value) in headers {
             bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
-        if method == "POST" {
+        if matches!(method, "POST" | "PUT") {
             bytes.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
         }
         bytes.extend_from_slice(b"\r\n");

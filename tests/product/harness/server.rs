@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -110,7 +111,7 @@ impl Launch {
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        Server { child, out, log, address: None }
+        Server { child, out, log, address: None, cookie: OnceLock::new() }
     }
 }
 
@@ -125,6 +126,8 @@ pub(crate) struct Server {
     out: PathBuf,
     log: PathBuf,
     address: Option<SocketAddr>,
+    /// Of the session that the tests' own questions are asked in, once there is one.
+    cookie: OnceLock<String>,
 }
 
 impl Server {
@@ -173,12 +176,71 @@ impl Server {
         self.http().get(target).unwrap_or_else(|error| panic!("GET {target}: {error}"))
     }
 
-    /// Like [`Server::get`], for an answer that must be 200 and JSON.
+    /// Like [`Server::get`], signed in, for an answer that must be 200 and JSON.
     #[track_caller]
     pub(crate) fn api(&self, target: &str) -> Value {
-        let response = self.get(target);
+        let response = self.ask("GET", target, &Value::Null);
         assert_eq!(response.status, 200, "GET {target}: {}", response.text());
         response.json()
+    }
+
+    /// One request to the dashboard as its own page sends it, signed in; no body for null.
+    #[track_caller]
+    pub(crate) fn ask(&self, method: &str, target: &str, body: &Value) -> Response {
+        let cookie = self.cookie();
+        let page = [("Cookie", cookie), ("X-Onepixel-Csrf", "1"), ("Sec-Fetch-Site", "same-origin")];
+        self.send(method, target, &page, body)
+    }
+
+    /// One request to the dashboard with these headers; no body for null.
+    #[track_caller]
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Response {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let json = [("Content-Type", "application/json")];
+        let headers = [headers, if body.is_empty() { &[] } else { &json }].concat();
+        let mut http = Http::connect(self.dashboard()).unwrap();
+        http.request(method, target, &headers, body.as_bytes())
+            .unwrap_or_else(|error| panic!("{method} {target}: {error}"))
+    }
+
+    /// Where the dashboard answers.
+    #[track_caller]
+    pub(crate) fn dashboard(&self) -> SocketAddr {
+        let link = self.link();
+        let host = link.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+        host.and_then(|host| host.parse().ok()).unwrap_or_else(|| panic!("no address in {link}"))
+    }
+
+    /// The link to the dashboard that it printed, the one-time token in it included.
+    #[track_caller]
+    pub(crate) fn link(&self) -> String {
+        let out = self.out();
+        let line = out.lines().find_map(|line| line.strip_prefix("Dashboard  "));
+        line.unwrap_or_else(|| panic!("no dashboard in {out}")).to_owned()
+    }
+
+    /// The one-time token that it printed.
+    #[track_caller]
+    pub(crate) fn token(&self) -> String {
+        let link = self.link();
+        link.split_once("?token=").unwrap_or_else(|| panic!("no token in {link}")).1.to_owned()
+    }
+
+    /// The session's cookie; signs in with the printed link if nobody has.
+    #[track_caller]
+    pub(crate) fn cookie(&self) -> &str {
+        self.cookie.get_or_init(|| {
+            let token = serde_json::json!({"token": self.token()});
+            let signed_in = self.send("POST", "/api/v1/session", &[], &token);
+            assert_eq!(signed_in.status, 200, "{}", signed_in.text());
+            signed_in.cookie().unwrap_or_else(|| panic!("no cookie with {}", signed_in.text()))
+        })
     }
 
     /// Sends one hit and returns its id; it must be acknowledged.

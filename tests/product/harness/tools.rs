@@ -25,6 +25,11 @@ pub(crate) fn chromium() -> PathBuf {
     variable("XTASK_CHROMIUM", "Debian's Chromium")
 }
 
+/// What asks an API everything that its description allows, and more.
+pub(crate) fn schemathesis() -> PathBuf {
+    variable("XTASK_SCHEMATHESIS", "the program schemathesis")
+}
+
 /// Runs a program to its end and returns what it wrote to stdout; panics with stderr when it failed or is missing.
 #[track_caller]
 pub(crate) fn output(command: &mut Command) -> String {

@@ -23,6 +23,15 @@ pub struct Client {
     pub address: IpAddr,
     /// The other end of the connection.
     pub peer: SocketAddr,
+    /// Whether the connection itself is encrypted.
+    pub encrypted: bool,
+}
+
+impl Client {
+    /// Who sent a request with these headers over a connection from `peer`.
+    pub fn of(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet], encrypted: bool) -> Self {
+        Self { address: address(peer.ip(), headers, trusted), peer, encrypted }
+    }
 }
 
 /// The client's address, from the peer's address and the headers its proxies may have added.

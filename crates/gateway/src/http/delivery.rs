@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderMap};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use onepixel_event::{EventId, Time};
 use onepixel_stream::{AppendError, Appended};
@@ -16,7 +17,7 @@ use tokio::time::Instant;
 
 use super::line::Line;
 use super::respond::{Outcome, Refusal};
-use super::{Gateway, count, pixel};
+use super::{Client, Gateway, count, pixel};
 use crate::metrics::Door;
 
 /// What the stream says to an append.
@@ -37,6 +38,8 @@ pub(super) struct Hit {
     pub(super) began: Instant,
     /// The client wants no further answer.
     pub(super) closes: bool,
+    /// The request, if it is to be remembered.
+    pub(super) request: Option<Box<(Client, Parts)>>,
 }
 
 /// The answers that are kept ready.
@@ -70,14 +73,24 @@ impl Gateway {
         let metrics = &self.shared.metrics;
         metrics.in_flight.dec();
         let last = self.is_last(&hit.line, hit.closes);
+        let remember = |outcome: &Outcome| {
+            if let Some((client, request)) = hit.request.as_deref() {
+                self.remember(Door::Pixel, *client, request, outcome);
+            }
+        };
         match answer {
             Ok(appended) => {
+                remember(&Outcome::Stored(hit.id));
                 metrics.append.observe(now.saturating_duration_since(hit.began));
                 metrics.accepted(1, appended.duplicates);
                 metrics.answered(Door::Pixel, 200);
                 hit.line.answer(ready.stored(hit.id, last), last);
             }
-            Err(error) => self.say(&hit.line, &Outcome::Refused(Refusal::Append(error)), last),
+            Err(error) => {
+                let outcome = Outcome::Refused(Refusal::Append(error));
+                remember(&outcome);
+                self.say(&hit.line, &outcome, last);
+            }
         }
     }
 

@@ -12,6 +12,7 @@ mod cors;
 mod delivery;
 mod events;
 mod fallback;
+mod last;
 mod limits;
 mod line;
 mod pixel;
@@ -36,6 +37,7 @@ use tokio::time::Instant;
 
 pub use client::Client;
 pub use fallback::Fallback;
+pub use last::{LastRequest, LastRequests};
 pub use limits::{HEADERS_MAX, Limits};
 pub use serve::{Served, serve};
 
@@ -174,19 +176,23 @@ impl Gateway {
         &self,
         client: Client,
         plain: &Plain<'_>,
+        head: &[u8],
         line: &Arc<Line>,
         began: Instant,
     ) -> Result<(), Outcome> {
         self.admit(client).map_err(Outcome::Refused)?;
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         records.clear();
-        let taken = self.shared.ingest.pixel(plain.query, &plain.caller, self.now(), &mut records);
+        let now = self.now();
+        let taken = self.shared.ingest.pixel(plain.query, &plain.caller, now, &mut records);
         let id = match taken {
             Ok(Taken::Stored(id)) => id,
             Ok(Taken::Dropped(why)) => return Err(Outcome::Dropped(why)),
             Err(error) => return Err(Outcome::Refused(error.into())),
         };
-        let hit = Hit { line: Arc::clone(line), id, began, closes: plain.closes };
+        let request = self.shared.metrics.last.has_room(now, true).then(|| plain::parts(head)).flatten();
+        let request = request.map(|request| Box::new((client, request)));
+        let hit = Hit { line: Arc::clone(line), id, began, closes: plain.closes, request };
         let appended = self.lane.append(&records, Waiter::Hit(hit));
         appended.map_err(|error| Outcome::Refused(Refusal::Append(error)))
     }
@@ -207,8 +213,14 @@ fn plain_hit(gateway: &Gateway, peer: SocketAddr, line: &Arc<Line>, head: &[u8],
     plain.caller.address = Some(address);
     gateway.shared.metrics.in_flight.inc();
     line.begin();
-    if let Err(outcome) = gateway.take(Client { address, peer }, &plain, line, began) {
+    let client = Client { address, peer, encrypted: false };
+    if let Err(outcome) = gateway.take(client, &plain, head, line, began) {
         gateway.shared.metrics.in_flight.dec();
+        if gateway.shared.metrics.last.has_room(gateway.now(), false)
+            && let Some(request) = plain::parts(head)
+        {
+            gateway.remember(Door::Pixel, client, &request, &outcome);
+        }
         gateway.say(line, &outcome, gateway.is_last(line, plain.closes));
     }
     true
@@ -221,21 +233,22 @@ async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Result<Respons
     if !request.body().is_end_stream() {
         visit.had_body.store(true, Ordering::Relaxed);
     }
-    let trusted = &gateway.shared.settings.trusted_proxies;
-    let address = client::address(visit.peer.ip(), request.headers(), trusted);
-    let client = Client { address, peer: visit.peer };
+    let (peer, settings) = (visit.peer, &gateway.shared.settings);
+    let client = Client::of(peer, request.headers(), &settings.trusted_proxies, settings.tls.is_some());
     let door = gateway.door(request.uri().path());
     let (mut response, keep) = match door {
         Door::Pixel => {
             let (request, _) = request.into_parts();
             let outcome = pixel::outcome(gateway, client, &request).await;
             count(&gateway.shared.metrics, &outcome);
+            gateway.remember(door, client, &request, &outcome);
             (pixel::response(&outcome), true)
         }
         Door::Events => {
             let (request, body) = request.into_parts();
             let (outcome, read) = events::outcome(gateway, client, &request, body).await;
             count(&gateway.shared.metrics, &outcome);
+            gateway.remember(door, client, &request, &outcome);
             (events::response(&outcome, gateway.shared.cors.answer(&request.headers)), read)
         }
         Door::Other => (other(gateway, client, request).await, true),

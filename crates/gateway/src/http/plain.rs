@@ -5,6 +5,7 @@
 
 use http::HeaderMap;
 use http::header::{FORWARDED, HeaderName, HeaderValue};
+use http::request::Parts;
 use httparse::{EMPTY_HEADER, Header, Request, Status};
 
 use super::PURPOSES;
@@ -50,6 +51,18 @@ pub(super) fn read<'a>(head: &'a [u8], path: &str) -> Option<Plain<'a>> {
     plain.caller.purpose = plain.purposes.into_iter().flatten().next();
     plain.caller.gpc = plain.wishes.contains(&Some(b"1"));
     Some(plain)
+}
+
+/// The same head in the library's form: for a request that is remembered.
+pub(super) fn parts(head: &[u8]) -> Option<Parts> {
+    let mut headers = [EMPTY_HEADER; HEADERS_MAX];
+    let mut request = Request::new(&mut headers);
+    request.parse(head).ok()?;
+    let mut made = http::Request::builder().method(request.method?).uri(request.path?);
+    for header in request.headers.iter() {
+        made = made.header(header.name, header.value);
+    }
+    Some(made.body(()).ok()?.into_parts().0)
 }
 
 /// The query of a target that has this path. Bytes that may stand in a query without a second look are those that

@@ -28,18 +28,20 @@ pub enum GpcPolicy {
     Drop,
 }
 
-/// The address as far as the policy lets it through. An IPv4 address in IPv6 form is treated as the former.
-pub(super) fn kept(address: IpAddr, policy: IpPolicy) -> Option<IpAddr> {
-    match (policy, address.to_canonical()) {
-        (IpPolicy::Drop, _) => None,
-        (IpPolicy::Keep, address) => Some(address),
-        (IpPolicy::Truncate, IpAddr::V4(v4)) => {
-            let [a, b, c, _] = v4.octets();
-            Some(Ipv4Addr::new(a, b, c, 0).into())
-        }
-        (IpPolicy::Truncate, IpAddr::V6(v6)) => {
-            let [a, b, c, ..] = v6.segments();
-            Some(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).into())
+impl IpPolicy {
+    /// The address as far as the policy lets it through. An IPv4 address in IPv6 form is treated as the former.
+    pub fn kept(self, address: IpAddr) -> Option<IpAddr> {
+        match (self, address.to_canonical()) {
+            (Self::Drop, _) => None,
+            (Self::Keep, address) => Some(address),
+            (Self::Truncate, IpAddr::V4(v4)) => {
+                let [a, b, c, _] = v4.octets();
+                Some(Ipv4Addr::new(a, b, c, 0).into())
+            }
+            (Self::Truncate, IpAddr::V6(v6)) => {
+                let [a, b, c, ..] = v6.segments();
+                Some(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).into())
+            }
         }
     }
 }
@@ -69,7 +71,7 @@ mod tests {
     fn keeps_no_more_than_the_policy_allows() {
         fn check(address: &str, truncated: &str, whole: &str) {
             let address: IpAddr = address.parse().unwrap();
-            let text = |policy| kept(address, policy).map(|kept| kept.to_string());
+            let text = |policy: IpPolicy| policy.kept(address).map(|kept| kept.to_string());
             assert_eq!(text(IpPolicy::Truncate).as_deref(), Some(truncated));
             assert_eq!(text(IpPolicy::Keep).as_deref(), Some(whole));
             assert_eq!(text(IpPolicy::Drop), None);

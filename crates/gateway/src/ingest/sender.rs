@@ -40,7 +40,7 @@ impl<'a> Sender<'a> {
         });
         let is_anonymous = caller.gpc && ingest.settings.gpc == GpcPolicy::Count;
         let address = caller.address.map(|address| address.to_canonical()).filter(|_| !is_anonymous);
-        let kept = address.and_then(|address| privacy::kept(address, ingest.settings.ip));
+        let kept = address.and_then(|address| ingest.settings.ip.kept(address));
         Self {
             caller,
             embedder,

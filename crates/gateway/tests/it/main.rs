@@ -16,4 +16,5 @@ mod pixel;
 mod proxies;
 mod shutdown;
 mod throttle;
+mod tls;
 mod ways;

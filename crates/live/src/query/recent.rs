@@ -1,59 +1,154 @@
-//! The newest events, whole.
+//! The newest events, put together again from their columns.
 
-use onepixel_event::EventId;
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use onepixel_event::Time;
+use rusqlite::Connection;
 use serde_json::value::RawValue;
 
+use super::part::Part;
 use super::scope::Scope;
-use super::{Page, Query, RecentEvent};
+use super::values::shown;
+use super::{Page, RecentEvent};
+use crate::axis::{Dimension, PROPS, TEXTS, class_name};
+use crate::error::Fault;
 use crate::limits::RECENT_ROWS_MAX;
+use crate::pieces::Meta;
 
-pub(crate) fn recent(
-    connection: &Connection,
-    scope: &Scope,
-    query: &Query,
-    page: &Page,
-) -> rusqlite::Result<Vec<RecentEvent>> {
-    let limit = i64::try_from(page.limit.min(RECENT_ROWS_MAX)).unwrap_or(i64::MAX);
-    connection
-        .prepare_cached(
-            "SELECT seq, line FROM recent
-             WHERE received >= ?1 AND received < ?2 AND (?3 >> class) & 1 AND (?4 IS NULL OR site = ?4)
-                 AND seq < ifnull(?5, 9223372036854775807) AND seq > ifnull(?6, 0)
-             ORDER BY seq DESC LIMIT ?7",
-        )?
-        .query_map(
-            params![
-                query.from_ms.max(scope.horizon_ms),
-                query.to_ms,
-                scope.classes,
-                scope.site,
-                page.before,
-                page.after,
-                limit
-            ],
-            whole,
-        )?
-        .collect()
+/// The text columns in the order of an event's fields, with their names there; the class stands before the
+/// language, as in the line.
+const FIELDS: [(Dimension, &str); 16] = [
+    (Dimension::Event, "event"),
+    (Dimension::Site, "site"),
+    (Dimension::Host, "page_host"),
+    (Dimension::Page, "page_path"),
+    (Dimension::Title, "title"),
+    (Dimension::Referrer, "referrer_host"),
+    (Dimension::Group, "referrer_group"),
+    (Dimension::Source, "utm_source"),
+    (Dimension::Medium, "utm_medium"),
+    (Dimension::Campaign, "utm_campaign"),
+    (Dimension::Term, "utm_term"),
+    (Dimension::Content, "utm_content"),
+    (Dimension::Browser, "browser"),
+    (Dimension::Os, "os"),
+    (Dimension::Device, "device"),
+    (Dimension::Class, "class"),
+];
+const LATER: [(Dimension, &str); 2] = [(Dimension::Language, "language"), (Dimension::Country, "country")];
+
+/// The newest first.
+pub(crate) fn recent(connection: &Connection, scope: &Scope, page: &Page) -> Result<Vec<RecentEvent>, Fault> {
+    let limit = page.limit.min(RECENT_ROWS_MAX);
+    let before = page.before.unwrap_or(u64::MAX);
+    let mut chunks = scope.chunks(connection)?;
+    chunks.retain(|meta| meta.first < before);
+    chunks.sort_by_key(|meta| Reverse(meta.last));
+    // The offsets found so far, the lowest on top, with chunk and row.
+    let mut found: BinaryHeap<Reverse<(u64, usize, usize)>> = BinaryHeap::new();
+    for (index, meta) in chunks.iter().enumerate() {
+        let is_enough =
+            found.len() >= limit && found.peek().is_none_or(|Reverse(lowest)| lowest.0 > meta.last);
+        if is_enough {
+            break;
+        }
+        let Some(mut part) = Part::of(connection, meta, scope)? else { continue };
+        part.read_cells()?;
+        let offsets = part.chunk.offsets()?;
+        part.rows.each(|row| {
+            let offset = offsets[row];
+            let is_late =
+                found.len() >= limit && found.peek().is_none_or(|Reverse(lowest)| lowest.0 > offset);
+            if offset < before && !is_late && part.is_asked(row) {
+                found.push(Reverse((offset, index, row)));
+                if found.len() > limit {
+                    found.pop();
+                }
+            }
+        });
+    }
+    let found: Vec<(u64, usize, usize)> = found.into_iter().map(|Reverse(one)| one).collect();
+    whole(connection, scope, &chunks, found)
 }
 
-/// The table is small by its own limit: no index on the id is worth its upkeep.
+/// The event at `offset`, if it is kept.
 pub(crate) fn event(
     connection: &Connection,
     scope: &Scope,
-    id: EventId,
-) -> rusqlite::Result<Option<RecentEvent>> {
-    connection
-        .prepare_cached(
-            "SELECT seq, line FROM recent WHERE id = ?1 AND received >= ?2 ORDER BY seq DESC LIMIT 1",
-        )?
-        .query_row(params![id.bytes(), scope.horizon_ms], whole)
-        .optional()
+    offset: u64,
+) -> Result<Option<RecentEvent>, Fault> {
+    let mut chunks = scope.chunks(connection)?;
+    chunks.retain(|meta| (meta.first..=meta.last).contains(&offset));
+    for (index, meta) in chunks.iter().enumerate() {
+        let Some(mut part) = Part::of(connection, meta, scope)? else { continue };
+        let offsets = part.chunk.offsets()?;
+        let mut at = None;
+        part.rows.each(|row| at = at.or((offsets[row] == offset).then_some(row)));
+        if let Some(row) = at {
+            return Ok(whole(connection, scope, &chunks, vec![(offset, index, row)])?.pop());
+        }
+    }
+    Ok(None)
 }
 
-fn whole(row: &Row<'_>) -> rusqlite::Result<RecentEvent> {
-    let event = RawValue::from_string(row.get(1)?)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(error)))?;
-    Ok(RecentEvent { seq: row.get(0)?, event })
+/// Reads the columns of the rows that were found, chunk by chunk.
+fn whole(
+    connection: &Connection,
+    scope: &Scope,
+    chunks: &[Meta],
+    mut found: Vec<(u64, usize, usize)>,
+) -> Result<Vec<RecentEvent>, Fault> {
+    found.sort_unstable_by_key(|(_, index, _)| *index);
+    let mut events = Vec::with_capacity(found.len());
+    for of_chunk in found.chunk_by(|a, b| a.1 == b.1) {
+        let Some(meta) = of_chunk.first().and_then(|(_, index, _)| chunks.get(*index)) else { continue };
+        let Some(mut part) = Part::of(connection, meta, scope)? else { continue };
+        part.read_cells()?;
+        let times = part.chunk.times()?;
+        let mut columns = Vec::with_capacity(TEXTS);
+        for column in 0..TEXTS {
+            let texts = part.chunk.texts(column)?;
+            let codes = part.chunk.codes(column, &texts)?;
+            columns.push((texts, codes));
+        }
+        for (offset, _, row) in of_chunk {
+            let text = |column: usize| {
+                columns.get(column).map_or(&[][..], |(texts, codes)| texts.get(codes[*row].into()))
+            };
+            let cell = &part.cells[usize::from(part.cell_codes[*row] / 2)];
+            let line = line(
+                times[*row],
+                |dimension| match dimension {
+                    Dimension::Site => cell.site.as_bytes(),
+                    Dimension::Class => class_name(cell.class).as_bytes(),
+                    _ => dimension.column().map_or(&[], text),
+                },
+                text(PROPS),
+            );
+            let event = RawValue::from_string(line).map_err(|error| Fault::Damaged(error.to_string()))?;
+            events.push(RecentEvent { offset: *offset, event });
+        }
+    }
+    events.sort_unstable_by_key(|event| Reverse(event.offset));
+    Ok(events)
+}
+
+fn line<'a>(ms: i64, text: impl Fn(Dimension) -> &'a [u8], props: &[u8]) -> String {
+    let mut out = format!("{{\"received_at\":\"{}\"", Time::from_ms(ms)).into_bytes();
+    let mut field = |dimension: Dimension, name: &str| {
+        let value = text(dimension);
+        if !value.is_empty() || matches!(dimension, Dimension::Event | Dimension::Site) {
+            out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+            onepixel_event::quote(&mut out, &shown(value));
+        }
+    };
+    FIELDS.iter().for_each(|(dimension, name)| field(*dimension, name));
+    LATER.iter().for_each(|(dimension, name)| field(*dimension, name));
+    if !props.is_empty() {
+        out.extend_from_slice(b",\"props\":");
+        out.extend_from_slice(props);
+    }
+    out.push(b'}');
+    String::from_utf8_lossy(&out).into_owned()
 }

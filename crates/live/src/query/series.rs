@@ -2,190 +2,85 @@
 
 use rusqlite::Connection;
 
-use super::distinct::Distinct;
-use super::scope::{Piece, Scope, minutes};
-use super::{Point, Query, Series};
-use crate::axis::{DAY_MINUTES, MINUTE_MS, Span, TOTAL};
-use crate::error::QueryError;
-use crate::limits::SERIES_POINTS_MAX;
-use crate::progress::stored;
+use super::part::Part;
+use super::scope::Scope;
+use super::{Grid, Point, Series, Sums};
+use crate::distinct::Distinct;
+use crate::error::Fault;
 
-const MINUTE_SECONDS: i64 = 60;
-/// Points wider than this are a whole view wide.
-const WIDTH_MINUTES_MAX: i64 = 366 * DAY_MINUTES;
+/// No point.
+const NOWHERE: usize = usize::MAX;
 
-/// Where the points of a series begin. All fields count minutes but `first` and `count`, which count points.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Grid {
-    width: i64,
-    /// How far the viewer's zone lies east of UTC.
-    offset: i64,
-    first: i64,
-    count: i64,
-}
-
-impl Grid {
-    pub(crate) fn new(
-        query: &Query,
-        bucket_seconds: i64,
-        zone_offset_seconds: i64,
-    ) -> Result<Self, QueryError> {
-        let whole = bucket_seconds % MINUTE_SECONDS == 0 && zone_offset_seconds % MINUTE_SECONDS == 0;
-        let (width, offset) = (bucket_seconds / MINUTE_SECONDS, zone_offset_seconds / MINUTE_SECONDS);
-        if !whole
-            || !(1..=WIDTH_MINUTES_MAX).contains(&width)
-            || !(-DAY_MINUTES..=DAY_MINUTES).contains(&offset)
-        {
-            return Err(QueryError::Bucket);
-        }
-        let (from, to) = minutes(query);
-        let mut grid = Self { width, offset, first: 0, count: 0 };
-        if from < to {
-            grid.first = grid.index(from);
-            grid.count = grid.index(to - 1) - grid.first + 1;
-        }
-        if grid.count > SERIES_POINTS_MAX {
-            return Err(QueryError::TooManyPoints { points_max: SERIES_POINTS_MAX });
-        }
-        Ok(grid)
-    }
-
-    /// The number of the point that `minute` lies in.
-    fn index(&self, minute: i64) -> i64 {
-        (minute + self.offset).div_euclid(self.width)
-    }
-
-    /// The first minute of a point.
-    fn start(&self, index: i64) -> i64 {
-        index * self.width - self.offset
-    }
-
-    /// The rows to read, in the order of time, none of which belongs to two points.
-    fn pieces(&self, scope: &Scope) -> Vec<Piece> {
-        let (from, to) = (scope.from, scope.to);
-        let fits = |span: &Span| self.width % span.minutes() == 0 && self.offset % span.minutes() == 0;
-        let longest = Span::ALL.into_iter().rfind(fits).unwrap_or(Span::Minute);
-        if longest > Span::Minute || self.width < DAY_MINUTES || from >= to {
-            return scope.pieces_between(from, to, longest);
-        }
-        // Days of a zone that is not whole hours away: each has its hours, and minutes at its edges.
-        (self.index(from)..=self.index(to - 1))
-            .flat_map(|point| {
-                let (start, end) = (self.start(point), self.start(point + 1));
-                scope.pieces_between(from.max(start), to.min(end), Span::Day)
-            })
-            .collect()
-    }
-}
-
-pub(crate) fn series(connection: &Connection, scope: &Scope, grid: &Grid) -> rusqlite::Result<Series> {
-    let mut points: Vec<Point> = (grid.first..grid.first + grid.count)
-        .map(|index| Point {
-            start_ms: grid.start(index).saturating_mul(MINUTE_MS),
-            events: 0,
-            views: 0,
-            visitors: 0,
-        })
-        .collect();
-    for piece in grid.pieces(scope) {
-        let mut statement =
-            connection.prepare(&scope.select_counts("r.bucket, r.events, r.views", TOTAL, piece))?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let (events, views) = (stored(row.get(1)?), stored(row.get(2)?));
-            if let Some(point) = point(&mut points, grid, piece, row.get(0)?) {
-                point.events += events;
-                point.views += views;
-            }
-        }
-    }
-    count_visitors(connection, scope, grid, &mut points)?;
-    Ok(Series { bucket_seconds: grid.width * MINUTE_SECONDS, points })
-}
-
-/// Rows come in the order of time: one set is enough, which is counted whenever a point is complete.
-fn count_visitors(
+pub(crate) fn series(
     connection: &Connection,
     scope: &Scope,
-    grid: &Grid,
-    points: &mut [Point],
-) -> rusqlite::Result<()> {
-    let mut distinct = Distinct::default();
-    let mut current = None;
-    for piece in grid.pieces(scope) {
-        let sql = scope.select_visits("r.bucket AS bucket, r.visitor", piece) + " ORDER BY r.bucket";
-        let mut statement = connection.prepare(&sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let bucket = row.get(0)?;
-            let index = grid.index(bucket * piece.span.minutes());
-            if current.is_some_and(|(_, _, of)| of != index) {
-                close(&mut distinct, grid, points, current);
+    grid: Grid,
+    wanted: (i64, i64),
+) -> Result<Series, Fault> {
+    let points = grid.bounds.len().saturating_sub(1);
+    let mut sums = vec![Sums::default(); points];
+    let mut visitors: Vec<Distinct> = (0..points).map(|_| Distinct::default()).collect();
+    if points > 0 {
+        for meta in scope.chunks(connection)? {
+            let Some(mut part) = Part::of(connection, &meta, scope)? else { continue };
+            let first = grid.point(meta.min_ms.max(scope.from_ms));
+            let last = grid.point(meta.max_ms.min(scope.to_ms.saturating_sub(1)));
+            if let (Some(sums), Some(distinct)) = (sums.get_mut(first), visitors.get_mut(first))
+                && first == last
+            {
+                for (index, [events, views]) in part.counts()?.into_iter().enumerate() {
+                    if part.asked[index] {
+                        sums.add(part.cells[index].class, events, views);
+                    }
+                }
+                part.add_visitors(distinct)?;
+            } else {
+                spread(&mut part, &grid, &mut sums, &mut visitors)?;
             }
-            current = Some((piece, bucket, index));
-            distinct.insert(row.get(1)?);
         }
     }
-    close(&mut distinct, grid, points, current);
+    let (from_ms, to_ms) = wanted;
+    let points = grid.bounds.windows(2).zip(sums).zip(visitors).map(|((bounds, mut sums), visitors)| {
+        let (start_ms, end_ms) = (bounds[0], bounds[1]);
+        sums.visitors = visitors.count();
+        let is_cut = start_ms < from_ms.max(scope.horizon_ms) || end_ms > to_ms;
+        Point { start_ms, end_ms, sums, partial: is_cut || end_ms > scope.now_ms }
+    });
+    Ok(Series { unit: grid.unit, points: points.collect(), zone: grid.zone })
+}
+
+/// Counts the rows of a part that lies in several points.
+fn spread(
+    part: &mut Part<'_>,
+    grid: &Grid,
+    sums: &mut [Sums],
+    distinct: &mut [Distinct],
+) -> Result<(), Fault> {
+    let times = part.chunk.times()?;
+    part.read_cells()?;
+    part.read_visitors()?;
+    // Where each visitor was seen last: rows come nearly in the order of time.
+    let mut seen_in = vec![NOWHERE; part.visitors.len()];
+    let (mut at, mut until) = (0, i64::MIN);
+    let mut since = i64::MAX;
+    part.rows.each(|row| {
+        let cell_code = part.cell_codes[row];
+        let cell = usize::from(cell_code / 2);
+        if !part.asked[cell] {
+            return;
+        }
+        let ms = times[row];
+        if !(since..until).contains(&ms) {
+            at = grid.point(ms);
+            (since, until) = (grid.bounds[at], grid.bounds.get(at + 1).copied().unwrap_or(i64::MAX));
+        }
+        let Some(sums) = sums.get_mut(at) else { return };
+        sums.add(part.cells[cell].class, 1, u64::from(cell_code % 2));
+        let visitor = usize::from(part.visitor_codes[row]);
+        if seen_in[visitor] != at {
+            seen_in[visitor] = at;
+            distinct[at].insert(part.visitors[visitor]);
+        }
+    });
     Ok(())
-}
-
-fn close(distinct: &mut Distinct, grid: &Grid, points: &mut [Point], current: Option<(Piece, i64, i64)>) {
-    let visitors = distinct.take();
-    if let Some(point) = current.and_then(|(piece, bucket, _)| point(points, grid, piece, bucket)) {
-        point.visitors = visitors;
-    }
-}
-
-fn point<'a>(points: &'a mut [Point], grid: &Grid, piece: Piece, bucket: i64) -> Option<&'a mut Point> {
-    let index = grid.index(bucket * piece.span.minutes()) - grid.first;
-    points.get_mut(usize::try_from(index).ok()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::axis::DAY_MS;
-
-    fn query(from_ms: i64, to_ms: i64) -> Query {
-        Query { from_ms, to_ms, ..Query::default() }
-    }
-
-    #[test]
-    fn points_begin_at_multiples_of_their_width_in_the_viewers_zone() {
-        fn check(from_ms: i64, to_ms: i64, bucket: i64, zone: i64, starts_ms: &[i64]) {
-            let grid = Grid::new(&query(from_ms, to_ms), bucket, zone).unwrap();
-            let starts: Vec<i64> =
-                (grid.first..grid.first + grid.count).map(|index| grid.start(index) * MINUTE_MS).collect();
-            assert_eq!(starts, starts_ms);
-        }
-        check(0, 0, 60, 0, &[]);
-        check(0, 1, 60, 0, &[0]);
-        check(59_999, 60_001, 60, 0, &[0, 60_000]);
-        check(0, DAY_MS, 86_400, 0, &[0]);
-        check(0, DAY_MS, 86_400, 7_200, &[-7_200_000, DAY_MS - 7_200_000]);
-        check(0, DAY_MS, 86_400, -19_800, &[19_800_000 - DAY_MS, 19_800_000]);
-    }
-
-    #[test]
-    fn an_impossible_grid_is_refused() {
-        let day = query(0, DAY_MS);
-        for (bucket, zone) in [
-            (0, 0),
-            (-60, 0),
-            (59, 0),
-            (61, 0),
-            (60, 30),
-            (60, i64::MAX),
-            (i64::MIN, 0),
-            (60 * WIDTH_MINUTES_MAX + 60, 0),
-        ] {
-            let result = Grid::new(&day, bucket, zone);
-            assert!(matches!(result, Err(QueryError::Bucket)), "{bucket} {zone}");
-        }
-        let result = Grid::new(&Query::default(), 60, 0);
-        assert!(matches!(result, Err(QueryError::TooManyPoints { .. })));
-        assert!(Grid::new(&query(0, SERIES_POINTS_MAX * MINUTE_MS), 60, 0).is_ok());
-        assert!(Grid::new(&query(0, SERIES_POINTS_MAX * MINUTE_MS + 1), 60, 0).is_err());
-    }
 }

@@ -52,7 +52,7 @@ pub(crate) fn size(connection: &Connection) -> rusqlite::Result<Size> {
     Ok(Size {
         bytes: number("PRAGMA page_count")? * page_bytes,
         free_bytes: number("PRAGMA freelist_count")? * page_bytes,
-        recent_events: number("SELECT count(*) FROM recent")?,
-        words: number("SELECT count(*) FROM word")?,
+        events: number("SELECT ifnull(sum(events), 0) FROM chunk")?,
+        chunks: number("SELECT count(*) FROM chunk")?,
     })
 }

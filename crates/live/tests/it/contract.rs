@@ -1,8 +1,7 @@
 //! The consumer's contract with every sink.
 
 use onepixel_consumer::conformance::{self, Fixture};
-use onepixel_live::{LiveSink, Page, Query};
-use rusqlite::Connection;
+use onepixel_live::{Dimension, LiveSink, Page, Query, Ranked, Ranking, limits};
 
 use crate::view::{DAY, NOW_MS, TTL, View, event, ready, record, text};
 
@@ -15,22 +14,25 @@ impl Fixture for Live {
         LiveSink::open(&self.0.path(), TTL, self.0.clock()).unwrap()
     }
 
-    /// What the counters say, which the newest events agree with.
+    /// What the pages say, which everything else agrees with.
     async fn held(&mut self) -> Vec<u64> {
-        let connection = Connection::open(self.0.path()).unwrap();
-        let sql = "SELECT CAST(w.text AS TEXT), r.events FROM rollup AS r JOIN word AS w ON w.id = r.value
-                   WHERE r.span = 0 AND r.dimension = 1";
-        let mut statement = connection.prepare(sql).unwrap();
-        let rows =
-            statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))).unwrap();
-        let held: Vec<u64> = rows
-            .map(Result::unwrap)
-            .flat_map(|(n, times)| std::iter::repeat_n(n.parse().unwrap(), times as usize))
-            .collect();
         let store = self.0.store();
-        assert_eq!(store.overview(&Query::default()).unwrap().visitors, held.len() as u64);
-        assert_eq!(store.size().unwrap().recent_events, held.len() as u64);
-        assert!(store.recent(&Query::default(), &Page::default()).is_ok());
+        let mut held = Vec::new();
+        loop {
+            let all = Ranking { offset: held.len(), limit: limits::TOP_ROWS_MAX, ..Ranking::default() };
+            let rows = store.top(&Query::default(), Dimension::Page, &all).unwrap().rows;
+            if rows.is_empty() {
+                break;
+            }
+            let times =
+                |row: &Ranked| std::iter::repeat_n(row.value.parse::<u64>().unwrap(), row.events as usize);
+            held.extend(rows.iter().flat_map(times));
+        }
+        let sums = store.overview(&Query::default(), false).unwrap().sums;
+        assert_eq!((sums.events, sums.visitors), (held.len() as u64, held.len() as u64));
+        assert_eq!(store.size().unwrap().events, held.len() as u64);
+        let newest = store.recent(&Query::default(), &Page { limit: 1, before: None }).unwrap();
+        assert_eq!(newest.first().map(|event| event.offset), held.iter().copied().max());
         self.0.close();
         held
     }

@@ -2,7 +2,7 @@
 
 use onepixel_consumer::SinkError;
 use onepixel_event::Source;
-use onepixel_live::{Dimension, Gap, Query, TopOrder};
+use onepixel_live::{Dimension, Filter, Gap, Query, Ranking, TopOrder, Unit};
 
 use crate::view::{NOW_MS, View, batch, event, plain, raw, record, text};
 
@@ -25,7 +25,11 @@ fn what_was_taken_before_is_not_counted_again() {
         view.write(&plain(range.clone()));
         assert_eq!(view.position(), Some(position), "{range:?}");
         assert_eq!(view.totals().counted, counted, "{range:?}");
-        assert_eq!(view.store().overview(&Query::default()).unwrap().events, counted, "{range:?}");
+        assert_eq!(
+            view.store().overview(&Query::default(), false).unwrap().sums.events,
+            counted,
+            "{range:?}"
+        );
     };
     check(10..20, 20, 10);
     check(10..20, 20, 10);
@@ -119,7 +123,7 @@ fn a_record_that_is_no_event_is_refused_and_nothing_of_the_batch_is_written() {
             "{error}"
         );
         assert_eq!(view.position(), Some(0));
-        assert_eq!(view.store().overview(&Query::default()).unwrap().events, 0);
+        assert_eq!(view.store().overview(&Query::default(), false).unwrap().sums.events, 0);
         // Its neighbours pass without it, by the same connection.
         view.write(&batch(0..3, vec![poisoned.records[0].clone(), poisoned.records[2].clone()]));
         assert_eq!((view.totals().counted, view.totals().missing), (2, 1));
@@ -156,17 +160,20 @@ fn hostile_texts_are_texts() {
     let store = view.store();
     for word in hostile {
         let query = Query { site: Some(word.to_owned()), ..Query::default() };
-        let overview = store.overview(&query).unwrap();
-        assert_eq!((overview.events, overview.visitors), (1, 1), "{word:?}");
+        let overview = store.overview(&query, false).unwrap();
+        assert_eq!((overview.sums.events, overview.sums.visitors), (1, 1), "{word:?}");
         for dimension in [Dimension::Page, Dimension::Event, Dimension::Country] {
-            let top = store.top(&query, dimension, TopOrder::Events, 10).unwrap();
+            let top = store.top(&query, dimension, &Ranking::default()).unwrap();
             assert_eq!(top.rows.len(), 1, "{word:?}");
             assert_eq!(top.rows[0].value, word);
+            let filter = Filter { dimension, value: word.to_owned() };
+            let filtered = Query { filters: vec![filter], ..Query::default() };
+            assert_eq!(store.overview(&filtered, false).unwrap().sums.events, 1, "{word:?}");
         }
         assert_eq!(store.recent(&query, &Default::default()).unwrap().len(), 1, "{word:?}");
     }
-    let all = store.overview(&Query::default()).unwrap();
-    assert_eq!(all.visitors, hostile.len() as u64);
+    let all = store.overview(&Query::default(), false).unwrap();
+    assert_eq!(all.sums.visitors, hostile.len() as u64);
 }
 
 #[test]
@@ -185,16 +192,20 @@ fn numbers_at_their_limits_neither_panic_nor_wrap() {
         [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (i64::MIN, i64::MIN), (i64::MAX, i64::MAX)]
     {
         let query = Query { from_ms, to_ms, ..Query::default() };
-        store.overview(&query).unwrap();
-        store.top(&query, Dimension::Page, TopOrder::Views, usize::MAX).unwrap();
+        store.overview(&query, false).unwrap();
+        let all = Ranking { limit: usize::MAX, offset: usize::MAX, ..Ranking::default() };
+        store.top(&query, Dimension::Page, &all).unwrap();
+        store.top(&query, Dimension::Exit, &Ranking { order: TopOrder::Visitors, ..all }).unwrap();
+        store.properties(&query, None, usize::MAX).unwrap();
         store.recent(&query, &Default::default()).unwrap();
-        drop(store.series(&query, i64::MAX, i64::MIN));
-        drop(store.series(&query, 86_400, 0));
+        for unit in [Unit::Minute, Unit::Hour, Unit::Day] {
+            drop(store.series(&query, unit, "Europe/Berlin"));
+        }
     }
     let mut far = event(NOW_MS);
     far.received_at = onepixel_event::Time::from_ms(253_402_207_200_000);
     let mut view = View::new();
     view.write(&batch(0..1, vec![record(0, &far)]));
     let site = Query { site: Some("blog".into()), ..Query::default() };
-    assert_eq!(view.store().overview(&site).unwrap().events, 1);
+    assert_eq!(view.store().overview(&site, false).unwrap().sums.events, 1);
 }

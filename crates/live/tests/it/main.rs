@@ -6,6 +6,7 @@ mod contract;
 mod counting;
 mod faults;
 mod forgetting;
+mod large;
 mod model;
 mod recent;
 mod view;

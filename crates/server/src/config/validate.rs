@@ -7,6 +7,7 @@ use onepixel_archive::Archive;
 
 use super::print::HIDDEN;
 use super::{ConfigError, Settings, Span};
+use crate::pages;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The longest pause between two batches that still makes sense before an hourly partition closes.
@@ -57,6 +58,10 @@ impl Settings {
             "this is what `config print` shows in place of a key; write the key itself".into()
         })?;
         self.dashboard_listen()?;
+        let (cert, key) = (&self.gateway.tls_cert, &self.gateway.tls_key);
+        check("gateway.tls_cert", format!("{cert:?}"), cert.is_empty() == key.is_empty(), || {
+            "gateway.tls_cert and gateway.tls_key go together: name both files, or neither".into()
+        })?;
         Archive::check_url(&self.archive.url)
             .map_err(|error| ConfigError::Value(format!("archive.url: {error}")))?;
         self.gateway().check().map_err(|error| ConfigError::Value(error.to_string()))
@@ -76,6 +81,7 @@ impl Settings {
             cors_origins: from.cors_origins.clone(),
             write_keys: from.write_keys.clone(),
             body_limit: usize::try_from(from.body_limit.0).unwrap_or(usize::MAX),
+            tls: None,
             limits: onepixel_gateway::Limits::default(),
         }
     }
@@ -109,7 +115,8 @@ impl Settings {
             let direct = !path.split('/').any(|part| part == "." || part == "..");
             check(key, path, direct, || "give a path without . and .. in it".into())?;
             let ours = ["/healthz", "/readyz", "/metrics"].contains(&path.as_str())
-                || ["/api/", "/dashboard/"].iter().any(|start| path.starts_with(start));
+                || ["/api/", "/assets/"].iter().any(|start| path.starts_with(start))
+                || pages::takes(path);
             check(key, path, !ours, || "this path is taken by the server itself".into())?;
             let twice = paths[..i].iter().any(|(_, earlier)| earlier == path);
             check(key, path, !twice, || "another public path has the same value".into())?;
