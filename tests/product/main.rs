@@ -19,3 +19,4 @@ mod faults;
 mod harness;
 mod layout;
 mod load;
+mod questions;
