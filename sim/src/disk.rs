@@ -181,6 +181,14 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        if self.lock().kernel.file(from).is_none() {
+            return Err(Error::from(ErrorKind::NotFound));
+        }
+        self.change()?.make(Change::Rename(from.to_owned(), to.to_owned()));
+        Ok(())
+    }
+
     fn sync_dir(&self, _: &Path) -> Result<()> {
         let mut state = self.change()?;
         if !state.faults.lies_about_names {
@@ -232,6 +240,10 @@ impl DiskFile for SimFile {
         fault.map_or(Ok(()), |(kind, _)| Err(Error::from(kind)))
     }
 
+    fn prepare(&self, position: u64, bytes: u64) -> Result<()> {
+        self.write_at(&vec![0; place(bytes)?], position)
+    }
+
     fn sync(&self) -> Result<()> {
         let mut state = self.disk.change()?;
         if std::mem::take(&mut state.faults.sync) {
@@ -272,6 +284,10 @@ impl DiskFile for Lock {
     }
 
     fn write_at(&self, _: &[u8], _: u64) -> Result<()> {
+        Err(Error::from(ErrorKind::Unsupported))
+    }
+
+    fn prepare(&self, _: u64, _: u64) -> Result<()> {
         Err(Error::from(ErrorKind::Unsupported))
     }
 

@@ -21,6 +21,8 @@ pub enum Change {
     Create(PathBuf, usize),
     /// A name goes.
     Remove(PathBuf),
+    /// A name is given to the file of another, which goes.
+    Rename(PathBuf, PathBuf),
     /// The names are safe.
     SyncDir,
     /// These bytes at this position of a file.
@@ -40,7 +42,8 @@ pub enum Leaves {
     All,
     /// Nothing of it.
     Nothing,
-    /// The files end anywhere between their safe end and the last one.
+    /// The files end anywhere between their safe end and the last one; where space was made ready ahead and the end
+    /// stays, what was written ends anywhere in it.
     Prefix,
     /// Any mixture of old and new sectors, sizes and names.
     Mixture,
@@ -82,6 +85,11 @@ impl Kernel {
                 self.names.insert(path.clone(), *file);
             }
             Change::Remove(path) => drop(self.names.remove(path)),
+            Change::Rename(from, to) => {
+                if let Some(file) = self.names.remove(from) {
+                    self.names.insert(to.clone(), file);
+                }
+            }
             Change::SyncDir => self.safe_names = self.names.clone(),
             Change::Write(file, at, bytes) => self.files[*file].write(*at, bytes),
             Change::Truncate(file, size) => self.files[*file].resize(*size),
@@ -185,6 +193,11 @@ impl File {
     fn survivors(&self, leaves: Leaves, random: &mut Random) -> Vec<u8> {
         let (old, new) = (self.safe.len(), self.seen.len());
         let first = self.since.keys().next().copied();
+        // Every sector from this one on is as it was.
+        let stop = match leaves {
+            Leaves::Prefix => self.since.keys().nth(random.below(self.since.len() + 1)).copied(),
+            _ => None,
+        };
         let size = match leaves {
             Leaves::All | Leaves::Reordered => new,
             Leaves::Nothing => old,
@@ -198,7 +211,8 @@ impl File {
         for (sector, contents) in &self.since {
             let content = match leaves {
                 Leaves::Nothing => None,
-                Leaves::All | Leaves::Prefix => contents.last(),
+                Leaves::All => contents.last(),
+                Leaves::Prefix => contents.last().filter(|_| stop.is_none_or(|stop| *sector < stop)),
                 Leaves::Reordered => contents.last().filter(|_| Some(*sector) != first),
                 Leaves::Mixture => contents.get(random.below(contents.len() + 1)),
             };

@@ -1,8 +1,9 @@
 //! One life of a log: opened, used by a script that follows from a seed, and left at a moment when its writer rests.
 //!
-//! The same every time: the writer's thread only works while the script waits for it, and what is to share a frame is
-//! queued while the disk holds the writer. The one thing that goes by the machine's clock is the writer's upkeep, once
-//! a second. A script that wants it waits for it; another that took so long is [`Stopped::Stalled`].
+//! The same every time: the writer's thread only works while the script waits for it (see `Script::rest`), and what is
+//! to share a frame is queued while the disk holds the writer. The one thing that goes by the machine's clock is the
+//! writer's upkeep, once a second. A script that wants it waits for it; another that took so long is
+//! [`Stopped::Stalled`].
 
 use std::future::Future;
 use std::io::ErrorKind;
@@ -195,8 +196,11 @@ impl Script<'_> {
         }
         join(&mut futures, &mut answers).await;
         drop(futures);
-        let answers = answers.into_iter().flatten().collect();
+        let answers: Vec<Answer> = answers.into_iter().flatten().collect();
+        let stored = expected.iter().zip(&answers).filter(|(_, answer)| answer.is_ok());
+        let key = stored.flat_map(|((chunk, _), _)| chunk.iter()).find_map(|item| item.key);
         self.settle().await?;
+        self.rest(key).await?;
         self.judge(&expected, answers)
     }
 
@@ -240,6 +244,19 @@ impl Script<'_> {
             state.durable == state.written || matches!(state.status, Status::Failed(_))
         })
         .await
+    }
+
+    /// Waits until the writer has done what it does after its answers: it takes nothing more before. What it is given
+    /// to take is a record that the log has, and so changes nothing.
+    async fn rest(&self, key: Option<Key>) -> Result<(), Violation> {
+        let Some(key) = key.or_else(|| self.keys.last().copied()) else { return Ok(()) };
+        let mut records = Records::new();
+        let pushed = records.push(Some(key), |buffer| buffer.extend_from_slice(b"again"));
+        debug_assert!(pushed.is_ok(), "small records fit");
+        match self.stream.append(records).await {
+            Ok(Appended { duplicates: 1, .. }) | Err(_) => Ok(()),
+            Ok(appended) => Err(format!("took a record again: {appended:?}")),
+        }
     }
 
     async fn until(&self, otherwise: &str, so: impl Fn(&Stream) -> bool) -> Result<(), Violation> {
@@ -309,7 +326,8 @@ impl Script<'_> {
         // Zeros are what a sector that was never written holds, too.
         let filler = if self.random.one_in(4) { 0 } else { b'a' + (*self.made % 26) as u8 };
         payload.resize(4 + self.random.below(1 + size_max), filler);
-        let key = repeated.or_else(|| self.random.one_in(2).then_some(key));
+        let has_key = self.random.one_in(2) || self.keys.is_empty();
+        let key = repeated.or_else(|| has_key.then_some(key));
         Item { key, payload }
     }
 

@@ -52,6 +52,11 @@ impl Trace {
                 self.bytes(path.as_os_str().as_encoded_bytes());
                 self.numbers(2, 0, 0);
             }
+            Change::Rename(from, to) => {
+                self.bytes(from.as_os_str().as_encoded_bytes());
+                self.bytes(to.as_os_str().as_encoded_bytes());
+                self.numbers(8, 0, 0);
+            }
             Change::SyncDir => self.numbers(3, 0, 0),
             Change::Write(file, at, bytes) => {
                 self.numbers(4, *file, *at);

@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test like the test itself")]
 
+use onepixel_sim::damage;
 use onepixel_sim::disk::{Faults, SimDisk};
-use onepixel_sim::kernel::{Kernel, Leaves};
+use onepixel_sim::kernel::{Change, Kernel, Leaves, SECTOR};
 use onepixel_sim::log::{Hand, look, open, settings};
 use onepixel_sim::random::Random;
 use onepixel_sim::run;
@@ -70,6 +71,62 @@ fn a_log_that_retention_emptied_opens_again() {
         let opened = look(kernel.after_crash(leaves, &mut Random::new(0)), &settings, &runtime);
         assert_eq!(opened.map(|opened| opened.found.end()), Ok(1), "{leaves:?}");
     }
+}
+
+/// Two sealed segments and one that goes on, closed in order: all of it is known to be durable.
+fn small_log(settings: &onepixel_stream::Settings, runtime: &Runtime) -> Kernel {
+    let (disk, hand) = (SimDisk::new(Kernel::default(), Faults::default()), Hand::default());
+    let (stream, _) = open(&disk, settings, &hand).unwrap();
+    runtime.block_on(async {
+        for number in 0..12_u8 {
+            let mut records = Records::new();
+            let key = (number % 3 == 0).then_some([number; 16]);
+            records.push(key, |buffer| buffer.extend_from_slice(&[number; 90])).unwrap();
+            stream.append(records).await.unwrap();
+        }
+        stream.close().await;
+    });
+    disk.look()
+}
+
+#[test]
+fn every_flipped_bit_of_a_log_is_named() {
+    let runtime = runtime();
+    let settings = settings(700, Durability::Always);
+    let kernel = small_log(&settings, &runtime);
+    let segments = kernel.names().filter(|path| path.extension().is_some_and(|it| it == "log")).count();
+    assert!(segments >= 3, "{segments} segments");
+    let flips = damage::check_every_bit(&kernel, &settings, &runtime).unwrap();
+    assert!(flips > 12 * 90 * 8, "{flips} bits");
+}
+
+/// What a disk leaves of a write into space that was made ready and synced before: each sector old or new.
+#[test]
+fn a_write_into_space_that_is_ready_is_torn_between_its_sectors() {
+    let mut kernel = Kernel::default();
+    let path = std::path::PathBuf::from("/log/file");
+    for change in [
+        Change::Create(path.clone(), 0),
+        Change::Truncate(0, 8 * SECTOR),
+        Change::Sync(0),
+        Change::SyncDir,
+        Change::Write(0, SECTOR, vec![7; 4 * SECTOR].into()),
+    ] {
+        kernel.apply(&change);
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..200 {
+        for leaves in Leaves::POWER {
+            let after = kernel.after_crash(leaves, &mut Random::new(seed));
+            let bytes = after.bytes(after.file(&path).unwrap());
+            assert_eq!(bytes.len(), 8 * SECTOR, "{leaves:?}");
+            let sectors: Vec<u8> = bytes.chunks(SECTOR).map(|sector| sector[0]).collect();
+            assert!(bytes.chunks(SECTOR).all(|sector| sector.iter().all(|byte| *byte == sector[0])));
+            assert!(sectors[0] == 0 && sectors[5..] == [0; 3], "{leaves:?} changed what nobody wrote");
+            seen.insert(sectors[1..5].to_vec());
+        }
+    }
+    assert_eq!(seen.len(), 16, "every mixture of old and new sectors: {seen:?}");
 }
 
 #[track_caller]

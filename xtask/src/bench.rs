@@ -6,7 +6,13 @@
 //! requests fails. Measures nothing that it disturbs: system calls are counted in rounds of their own.
 
 mod cases;
+mod certificate;
+mod cores;
+mod drain;
+mod instructions;
 mod load;
+mod outcome;
+mod readiness;
 mod report;
 mod rounds;
 mod subject;
@@ -22,9 +28,11 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use crate::process::run as run_program;
 use crate::setup::{DebianProgram, debian_packages};
 use crate::workspace::Workspace;
+use cases::Measurement;
+use outcome::Outcome;
 use subject::Place;
 
-const DEBIAN_PROGRAMS: [DebianProgram; 5] = [
+const DEBIAN_PROGRAMS: [DebianProgram; 6] = [
     DebianProgram { program: "nginx", packages: &["nginx"], purpose: "is what we compare with" },
     DebianProgram { program: "wrk", packages: &["wrk"], purpose: "makes the load" },
     DebianProgram { program: "strace", packages: &["strace"], purpose: "counts system calls" },
@@ -34,6 +42,7 @@ const DEBIAN_PROGRAMS: [DebianProgram; 5] = [
         packages: &["util-linux"],
         purpose: "ends servers with this command",
     },
+    DebianProgram { program: "openssl", packages: &["openssl"], purpose: "makes a certificate for TLS" },
 ];
 
 /// Measures the named cases, `all`, or without a name the main comparison; true if every request was answered well.
@@ -49,16 +58,32 @@ pub(crate) fn run(workspace: &Workspace, names: &[String]) -> anyhow::Result<boo
     raise_file_limit()?;
     let place = Place { data: fresh(&folder.join("data"))?, onepixel: onepixel(workspace, &folder)? };
     let file = folder.join("results.json");
-    let mut results = Vec::new();
+    let (mut results, mut is_clean) = (Vec::new(), true);
     for case in &cases {
-        let result = rounds::measure(case, &place)?;
-        report::print(&result);
-        results.push(result);
+        let Some(outcome) = measure(case, workspace, &place)? else { continue };
+        outcome.print();
+        is_clean &= outcome.is_clean;
+        results.push(outcome.json);
         // After each case, so that a run that is broken off leaves what it has.
-        write(&file, &serde_json::to_vec_pretty(&report::json(&results))?)?;
+        write(&file, &serde_json::to_vec_pretty(&results)?)?;
     }
     println!("\nevery round, as JSON: {}", file.display());
-    Ok(results.iter().all(rounds::CaseResult::is_clean))
+    Ok(is_clean)
+}
+
+/// Nothing when this onepixel cannot do what is measured.
+fn measure(case: &Measurement, workspace: &Workspace, place: &Place) -> anyhow::Result<Option<Outcome>> {
+    match case {
+        Measurement::Comparison(case) if case.tls && !certificate::is_known_to(&place.onepixel)? => {
+            println!("\n{}: left out, this onepixel has no setting gateway.tls_cert", case.name);
+            Ok(None)
+        }
+        Measurement::Comparison(case) => rounds::measure(case, place).map(|it| Some(report::outcome(&it))),
+        Measurement::Drain => drain::measure(place).map(Some),
+        Measurement::Cores => cores::measure(place).map(Some),
+        Measurement::Readiness => readiness::measure(place).map(Some),
+        Measurement::Instructions => instructions::measure(workspace).map(Some),
+    }
 }
 
 /// Two benchmarks at once would measure each other.

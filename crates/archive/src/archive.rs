@@ -1,6 +1,5 @@
 //! The archive: an object store, the root inside it, and what can be done with its objects.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fmt, io};
 
@@ -12,8 +11,9 @@ use onepixel_consumer::{Offset, Record};
 use onepixel_event::Time;
 
 use crate::error::{LOCAL_ADVICE, advice, chain};
+use crate::folder::Folder;
 use crate::lines::LineReader;
-use crate::{ObjectName, ReadArchiveError, WriteArchiveError, encode, folder};
+use crate::{ObjectName, ReadArchiveError, WriteArchiveError, encode};
 
 /// An archive that may be written and read; cheap to clone. See [`Archive::open`].
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub struct Archive {
     store: Arc<dyn ObjectStore>,
     root: Path,
     url: String,
-    folder: Option<PathBuf>,
+    folder: Option<Arc<Folder>>,
 }
 
 /// One entry of [`Archive::list`].
@@ -50,9 +50,9 @@ impl Archive {
         Self { store, root, url: url.into(), folder: None }
     }
 
-    /// An archive in a local folder that exists; `store` writes below `folder`.
-    pub(crate) fn local(store: Arc<dyn ObjectStore>, folder: PathBuf, url: String) -> Self {
-        Self { store, root: Path::default(), url, folder: Some(folder) }
+    /// An archive in a local folder; `store` reads below it.
+    pub(crate) fn local(store: Arc<dyn ObjectStore>, folder: Folder, url: String) -> Self {
+        Self { store, root: Path::default(), url, folder: Some(Arc::new(folder)) }
     }
 
     /// The address, without secrets, as shown to people.
@@ -62,7 +62,7 @@ impl Archive {
 
     /// The local folder, when the archive is one.
     pub fn folder(&self) -> Option<&std::path::Path> {
-        self.folder.as_deref()
+        self.folder.as_deref().map(Folder::top)
     }
 
     /// The address of one object.
@@ -107,9 +107,7 @@ impl Archive {
         let object = encode::gzip_lines(records).map_err(|e| self.local_error(name, &e))?;
         let bytes = object.len();
         match &self.folder {
-            Some(top) => {
-                folder::put(top, &name.to_string(), &object).map_err(|e| self.local_error(name, &e))?
-            }
+            Some(folder) => folder.put(&name.to_string(), &object).map_err(|e| self.local_error(name, &e))?,
             None => {
                 self.store
                     .put(&self.path(name), object.into())
@@ -124,7 +122,7 @@ impl Archive {
     /// Removes an object; fine when it is not there.
     pub(crate) async fn remove(&self, name: &ObjectName) -> Result<(), WriteArchiveError> {
         match &self.folder {
-            Some(top) => folder::remove(top, &name.to_string()).map_err(|e| self.local_error(name, &e)),
+            Some(folder) => folder.remove(&name.to_string()).map_err(|e| self.local_error(name, &e)),
             None => match self.store.delete(&self.path(name)).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
                 Err(e) => Err(self.store_error(name, &e)),

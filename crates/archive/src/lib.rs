@@ -26,6 +26,7 @@ mod name;
 mod open;
 mod run;
 mod sink;
+mod stamp;
 mod written;
 
 pub use archive::{Archive, Listed};

@@ -11,7 +11,8 @@ use object_store::path::Path;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
-use crate::{Archive, OpenArchiveError, folder, limits};
+use crate::folder::Folder;
+use crate::{Archive, OpenArchiveError, limits};
 
 type Variables = Vec<(String, String)>;
 
@@ -136,9 +137,10 @@ fn file(url: &Url) -> Result<PathBuf, String> {
 
 fn open_folder(path: &FsPath) -> Result<Archive, OpenArchiveError> {
     let failed = |source| OpenArchiveError::Folder { path: path.to_owned(), source };
-    let folder = folder::create(path).map_err(failed)?;
-    let store = LocalFileSystem::new_with_prefix(&folder).map_err(|e| failed(e.into()))?;
-    let url = Url::from_file_path(&folder).map_or_else(|()| folder.display().to_string(), String::from);
+    let folder = Folder::create(path).map_err(failed)?;
+    let top = folder.top();
+    let store = LocalFileSystem::new_with_prefix(top).map_err(|e| failed(e.into()))?;
+    let url = Url::from_file_path(top).map_or_else(|()| top.display().to_string(), String::from);
     Ok(Archive::local(Arc::new(store), folder, url))
 }
 

@@ -1,15 +1,14 @@
 //! Runs: consecutive records of the same UTC hour, each of which becomes one object.
 //!
-//! Every payload is looked at before anything is written, but not decoded: the whole line is skimmed once for its
-//! form, and only `received_at` is read.
+//! Every payload is looked at before anything is written, and only `received_at` is read: see `stamp`.
 
 use std::ops::Range;
 
 use onepixel_consumer::{Record, SinkError};
 use onepixel_event::Time;
-use serde::Deserialize;
 
 use crate::ObjectName;
+use crate::stamp::Stamps;
 
 /// Records without a gap between their offsets, all received in one UTC hour; never empty.
 #[derive(Debug, Clone)]
@@ -22,7 +21,9 @@ pub(crate) struct Run {
 /// Splits records in offset order. A run ends where an offset is missing or the hour differs, so interleaved hours
 /// make several runs and no line ever stands in another hour's folder.
 pub(crate) fn split(partition: u32, records: &[Record]) -> Result<Vec<Run>, SinkError> {
-    let times = records.iter().map(received_at).collect::<Result<Vec<Time>, SinkError>>()?;
+    let mut stamps = Stamps::default();
+    let times = records.iter().map(|record| received_at(&mut stamps, record));
+    let times = times.collect::<Result<Vec<Time>, SinkError>>()?;
     let mut runs = Vec::new();
     let mut start = 0;
     for end in 1..=records.len() {
@@ -39,31 +40,10 @@ pub(crate) fn split(partition: u32, records: &[Record]) -> Result<Vec<Run>, Sink
     Ok(runs)
 }
 
-fn received_at(record: &Record) -> Result<Time, SinkError> {
-    skim(&record.payload).map_err(|reason| SinkError::Refused {
+fn received_at(stamps: &mut Stamps, record: &Record) -> Result<Time, SinkError> {
+    stamps.received_at(&record.payload).map_err(|reason| SinkError::Refused {
         reason: format!("the record at offset {} is not an encoded event: {reason}", record.offset),
     })
-}
-
-/// The only field that decides where a line goes.
-#[derive(Deserialize)]
-struct Stamp<'a> {
-    received_at: &'a str,
-}
-
-fn skim(payload: &[u8]) -> Result<Time, String> {
-    // JSON may hold line ends between its tokens, a line may not.
-    if payload.contains(&b'\n') || payload.contains(&b'\r') {
-        return Err("it holds a raw line end".to_owned());
-    }
-    // Skipped text is not checked by the JSON reader.
-    let line = std::str::from_utf8(payload).map_err(|e| format!("it is not UTF-8: {e}"))?;
-    // A list of values would pass as an object otherwise.
-    if !line.starts_with('{') {
-        return Err("it is not a JSON object".to_owned());
-    }
-    let stamp: Stamp<'_> = serde_json::from_str(line).map_err(|e| e.to_string())?;
-    Time::parse(stamp.received_at).map_err(|e| format!("received_at {:?} is {e}", stamp.received_at))
 }
 
 #[cfg(test)]

@@ -6,7 +6,18 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::{Event, Time};
+use crate::Event;
+
+/// A part of an event's line: see [`Event::agent_part`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentPart(Box<[u8]>);
+
+impl AgentPart {
+    /// How many bytes it is.
+    pub fn bytes(&self) -> usize {
+        self.0.len()
+    }
+}
 
 /// Why bytes are not an event.
 #[derive(Debug, thiserror::Error)]
@@ -16,44 +27,67 @@ pub struct DecodeError(#[from] serde_json::Error);
 impl<'a> Event<'a> {
     /// Appends the event as one JSON object, without a line end. Fields in declaration order; absent ones left out.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        self.write(out, |out| self.write_agent(out));
+    }
+
+    /// The same with what the User-Agent told taken from `agent`, instead of the event's own six fields of it.
+    pub fn encode_with(&self, agent: &AgentPart, out: &mut Vec<u8>) {
+        self.write(out, |out| out.extend_from_slice(&agent.0));
+    }
+
+    /// The six fields from `user_agent` to `device` as they stand in the line: a part that many events share.
+    pub fn agent_part(&self) -> AgentPart {
+        let mut part = Vec::new();
+        self.write_agent(&mut part);
+        AgentPart(part.into())
+    }
+
+    fn write(&self, out: &mut Vec<u8>, agent: impl FnOnce(&mut Vec<u8>)) {
         out.extend_from_slice(br#"{"id":""#);
         out.extend_from_slice(self.id.encode(&mut [0; 36]).as_bytes());
+        out.extend_from_slice(br#"","received_at":""#);
+        out.extend_from_slice(self.received_at.encode(&mut [0; 24]).as_bytes());
         out.push(b'"');
-        time(out, "received_at", Some(self.received_at));
-        time(out, "sent_at", self.sent_at);
-        word(out, "source", Some(self.source.as_str()));
-        text_field(out, "event", Some(&self.event));
-        text_field(out, "site", Some(&self.site));
-        text_field(out, "page_url", self.page_url.as_ref());
-        text_field(out, "page_host", self.page_host.as_ref());
-        text_field(out, "page_path", self.page_path.as_ref());
-        text_field(out, "title", self.title.as_ref());
-        text_field(out, "referrer_url", self.referrer_url.as_ref());
-        text_field(out, "referrer_host", self.referrer_host.as_ref());
-        word(out, "referrer_group", self.referrer_group.map(|g| g.as_str()));
-        text_field(out, "utm_source", self.utm_source.as_ref());
-        text_field(out, "utm_medium", self.utm_medium.as_ref());
-        text_field(out, "utm_campaign", self.utm_campaign.as_ref());
-        text_field(out, "utm_term", self.utm_term.as_ref());
-        text_field(out, "utm_content", self.utm_content.as_ref());
-        text_field(out, "user_agent", self.user_agent.as_ref());
-        text_field(out, "browser", self.browser.as_ref());
-        text_field(out, "browser_version", self.browser_version.as_ref());
-        text_field(out, "os", self.os.as_ref());
-        text_field(out, "os_version", self.os_version.as_ref());
-        word(out, "device", self.device.map(|d| d.as_str()));
-        word(out, "class", Some(self.class.as_str()));
-        list(out, "class_reasons", &self.class_reasons);
-        text_field(out, "language", self.language.as_ref());
-        text_field(out, "country", self.country.as_ref());
-        text_field(out, "ip", self.ip.as_ref());
-        text_field(out, "visitor", self.visitor.as_ref());
+        if let Some(sent_at) = self.sent_at {
+            word(out, b",\"sent_at\":\"", Some(sent_at.encode(&mut [0; 24])));
+        }
+        word(out, b",\"source\":\"", Some(self.source.as_str()));
+        text_field(out, b",\"event\":", Some(&self.event));
+        text_field(out, b",\"site\":", Some(&self.site));
+        text_field(out, b",\"page_url\":", self.page_url.as_ref());
+        text_field(out, b",\"page_host\":", self.page_host.as_ref());
+        text_field(out, b",\"page_path\":", self.page_path.as_ref());
+        text_field(out, b",\"title\":", self.title.as_ref());
+        text_field(out, b",\"referrer_url\":", self.referrer_url.as_ref());
+        text_field(out, b",\"referrer_host\":", self.referrer_host.as_ref());
+        word(out, b",\"referrer_group\":\"", self.referrer_group.map(|g| g.as_str()));
+        text_field(out, b",\"utm_source\":", self.utm_source.as_ref());
+        text_field(out, b",\"utm_medium\":", self.utm_medium.as_ref());
+        text_field(out, b",\"utm_campaign\":", self.utm_campaign.as_ref());
+        text_field(out, b",\"utm_term\":", self.utm_term.as_ref());
+        text_field(out, b",\"utm_content\":", self.utm_content.as_ref());
+        agent(out);
+        word(out, b",\"class\":\"", Some(self.class.as_str()));
+        list(out, b",\"class_reasons\":", &self.class_reasons);
+        text_field(out, b",\"language\":", self.language.as_ref());
+        text_field(out, b",\"country\":", self.country.as_ref());
+        text_field(out, b",\"ip\":", self.ip.as_ref());
+        text_field(out, b",\"visitor\":", self.visitor.as_ref());
         if !self.props.is_empty() {
-            name(out, "props");
+            out.extend_from_slice(b",\"props\":");
             out.extend_from_slice(self.props.as_json().as_bytes());
         }
-        list(out, "flags", &self.flags);
+        list(out, b",\"flags\":", &self.flags);
         out.push(b'}');
+    }
+
+    fn write_agent(&self, out: &mut Vec<u8>) {
+        text_field(out, b",\"user_agent\":", self.user_agent.as_ref());
+        text_field(out, b",\"browser\":", self.browser.as_ref());
+        text_field(out, b",\"browser_version\":", self.browser_version.as_ref());
+        text_field(out, b",\"os\":", self.os.as_ref());
+        text_field(out, b",\"os_version\":", self.os_version.as_ref());
+        word(out, b",\"device\":\"", self.device.map(|d| d.as_str()));
     }
 
     /// Reads an event; text without escapes is borrowed from `line`. Unknown fields are ignored.
@@ -65,39 +99,28 @@ impl<'a> Event<'a> {
     }
 }
 
-fn name(out: &mut Vec<u8>, name: &str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-}
-
-fn time(out: &mut Vec<u8>, field: &str, value: Option<Time>) {
+/// A word of ours, which needs no escape; the name ends with the opening quote.
+fn word(out: &mut Vec<u8>, name: &'static [u8], value: Option<&str>) {
     if let Some(value) = value {
-        word(out, field, Some(value.encode(&mut [0; 24])));
-    }
-}
-
-fn word(out: &mut Vec<u8>, field: &str, value: Option<&str>) {
-    if let Some(value) = value {
-        name(out, field);
-        out.push(b'"');
+        out.extend_from_slice(name);
         out.extend_from_slice(value.as_bytes());
         out.push(b'"');
     }
 }
 
-fn text_field(out: &mut Vec<u8>, field: &str, value: Option<&Cow<'_, str>>) {
+#[inline]
+fn text_field(out: &mut Vec<u8>, name: &'static [u8], value: Option<&Cow<'_, str>>) {
     if let Some(value) = value {
-        name(out, field);
+        out.extend_from_slice(name);
         quote(out, value);
     }
 }
 
-fn list(out: &mut Vec<u8>, field: &str, values: &[Cow<'_, str>]) {
+fn list(out: &mut Vec<u8>, name: &'static [u8], values: &[Cow<'_, str>]) {
     if values.is_empty() {
         return;
     }
-    name(out, field);
+    out.extend_from_slice(name);
     for (i, value) in values.iter().enumerate() {
         out.push(if i == 0 { b'[' } else { b',' });
         quote(out, value);

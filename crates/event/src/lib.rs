@@ -20,7 +20,7 @@ mod model;
 mod props;
 mod time;
 
-pub use codec::{DecodeError, quote};
+pub use codec::{AgentPart, DecodeError, quote};
 pub use id::{EventId, InvalidId};
 pub use model::{Class, Device, Event, ReferrerGroup, Source};
 pub use props::Props;

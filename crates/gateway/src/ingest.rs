@@ -20,8 +20,10 @@ mod privacy;
 mod props;
 mod query;
 mod referrer;
+mod sender;
 mod text;
 mod visitor;
+mod whole;
 
 use std::net::IpAddr;
 
@@ -30,6 +32,7 @@ use onepixel_stream::{AppendError, Records};
 
 use self::agent::Agents;
 use self::hit::RawHit;
+use self::sender::Sender;
 
 pub use self::body::Malformed;
 pub use self::geo::{Geo, GeoError};
@@ -128,7 +131,8 @@ impl Ingest {
         if self.drops(caller) {
             return Ok(Taken::Dropped(GPC));
         }
-        Ok(Taken::Stored(self.store(query::read(query), caller, now, records)?))
+        let mut sender = Sender::of(self, caller);
+        Ok(Taken::Stored(self.store(query::read(query), &mut sender, now, records)?))
     }
 
     /// Takes the events of one body. An event with an id of its own is stored under it as key.
@@ -143,9 +147,10 @@ impl Ingest {
         records: &mut Records,
     ) -> Result<TakenBatch, Malformed> {
         let text = body::Text::of(body);
+        let mut sender = Sender::of(self, caller);
         let mut taken = TakenBatch::default();
         for (index, item) in body::split(&text)?.into_iter().enumerate() {
-            match self.event(&text, item, caller, now, records) {
+            match self.event(&text, item, &mut sender, now, records) {
                 Ok(id) => taken.ids.push(id),
                 Err(reason) => taken.rejected.push(Rejected { index, reason }),
             }
@@ -157,28 +162,28 @@ impl Ingest {
         &self,
         text: &body::Text<'_>,
         item: &str,
-        caller: &Caller<'_>,
+        sender: &mut Sender<'_>,
         now: Time,
         records: &mut Records,
     ) -> Result<EventId, String> {
-        if self.drops(caller) {
+        if self.drops(sender.caller) {
             return Err(GPC.to_owned());
         }
         text.check(item)?;
         let hit = item::read(item, now).map_err(|refusal| refusal.to_string())?;
-        self.store(hit, caller, now, records).map_err(|error| error.to_string())
+        self.store(hit, sender, now, records).map_err(|error| error.to_string())
     }
 
     fn store(
         &self,
         hit: RawHit<'_>,
-        caller: &Caller<'_>,
+        sender: &mut Sender<'_>,
         now: Time,
         records: &mut Records,
     ) -> Result<EventId, IngestError> {
         let key = hit.id.map(EventId::bytes);
-        self.enrich(hit, caller, now, |event| {
-            records.push(key, |out| event.encode(out))?;
+        self.enrich(hit, sender, now, |event, agent| {
+            records.push(key, |out| event.encode_with(agent, out))?;
             Ok(event.id)
         })
     }

@@ -3,9 +3,12 @@
 //! Reading files, the environment and flags is the binary's work. Limits that nobody should have to choose
 //! are in [`crate::http::Limits`].
 
+use std::sync::Arc;
+
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 use ipnet::IpNet;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::http::Limits;
 
@@ -36,6 +39,8 @@ pub struct Settings {
     pub write_keys: Vec<String>,
     /// Bytes of a posted body, as sent and after inflating.
     pub body_limit: usize,
+    /// Certificate and key, if connections are encrypted; all of them are then.
+    pub tls: Option<Arc<ServerConfig>>,
     /// Limits that are not settings.
     pub limits: Limits,
 }
@@ -53,6 +58,7 @@ impl Default for Settings {
             cors_origins: vec!["*".into()],
             write_keys: Vec::new(),
             body_limit: 1024 * 1024,
+            tls: None,
             limits: Limits::default(),
         }
     }

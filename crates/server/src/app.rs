@@ -29,7 +29,7 @@ use crate::front::Front;
 use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::pipelines::{self, Running};
-use crate::{admin, api, clock, pages};
+use crate::{admin, api, clock, pages, tls};
 
 /// What the pages of the server look at.
 pub(crate) struct Parts {
@@ -154,6 +154,7 @@ impl App {
         let ingest = open_ingest(settings, data_dir, &clock)?;
         let fallback = Fallback::new(fallback);
         let mut edge = settings.gateway();
+        edge.tls = tls::open(&settings.gateway.tls_cert, &settings.gateway.tls_key)?;
         edge.limits.connections_max = edge.limits.connections_max.min(connections_max);
         let gateway = Gateway::new(edge, ingest, stream, clock, gateway_metrics, fallback)?;
         Ok(Self { parts, gateway: Arc::new(gateway), own_dashboard, running, retention })
@@ -167,7 +168,7 @@ impl App {
         stop: CancellationToken,
         requests_within: Duration,
     ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
-        let front = Front::start(&gateway, &self.gateway, &self.parts.stream, &stop, requests_within)?;
+        let front = Front::start(&gateway, &self.gateway, &stop, requests_within)?;
         let dashboard =
             dashboard.map(tokio::net::TcpListener::from_std).transpose()?.zip(self.own_dashboard.clone());
         Ok(async move {
@@ -397,7 +398,7 @@ fn dashboard(parts: &Arc<Parts>, store: Option<Arc<LiveStore>>) -> anyhow::Resul
 /// The dashboard's own listener knows its peers, as the gateway's connections do.
 async fn name_client(State(parts): State<Arc<Parts>>, mut request: Request, next: Next) -> Response {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
-        let client = Client::of(peer, request.headers(), &parts.edge.trusted_proxies);
+        let client = Client::of(peer, request.headers(), &parts.edge.trusted_proxies, false);
         request.extensions_mut().insert(client);
     }
     next.run(request).await

@@ -48,6 +48,9 @@ pub(crate) struct Gateway {
     #[serde(deserialize_with = "units::words")]
     pub(crate) write_keys: Vec<String>,
     pub(crate) body_limit: Size,
+    /// PEM files of the certificate chain and its key; empty: connections are not encrypted.
+    pub(crate) tls_cert: String,
+    pub(crate) tls_key: String,
 }
 
 impl Default for Gateway {
@@ -65,6 +68,8 @@ impl Default for Gateway {
             cors_origins: vec!["*".into()],
             write_keys: Vec::new(),
             body_limit: Size(1 << 20),
+            tls_cert: String::new(),
+            tls_key: String::new(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The gateway's threads: one for each core, each with a runtime of its own, all accepting from one listener.
 //!
 //! A request is read, stored and answered on the thread that accepted its connection; nothing of it moves to another
-//! but the bytes that the log's writer takes. Before a thread goes to sleep it wakes the writer, once for all the
-//! events it has taken since.
+//! but the bytes that the log's writer takes. Before a thread goes to sleep it says so, for the events it has taken to
+//! be written.
 
 use std::convert::Infallible;
 use std::net::TcpListener;
@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use onepixel_gateway::{Gateway, Served};
-use onepixel_stream::Stream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -30,26 +29,23 @@ impl Front {
     pub(crate) fn start(
         listener: &TcpListener,
         gateway: &Arc<Gateway>,
-        stream: &Stream,
         stop: &CancellationToken,
         requests_within: Duration,
     ) -> anyhow::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let mut threads = Vec::with_capacity(cores);
         for core in 0..cores {
-            let stream = stream.patient();
-            let runtime = runtime(stream.clone())?;
+            let gateway = Arc::new(gateway.another());
+            let runtime = runtime(gateway.clone())?;
             let listener = listener.try_clone().context("cannot share the listener")?;
             let listener = {
                 let _entered = runtime.enter();
                 tokio::net::TcpListener::from_std(listener)?
             };
-            let gateway = Arc::new(gateway.with_stream(stream.clone()));
             let serving = onepixel_gateway::serve(listener, gateway, stop.clone(), requests_within);
             let serving = async move {
                 tokio::select! {
                     served = serving => served,
-                    never = stream.deliver() => match never {},
                     never = tick() => match never {},
                 }
             };
@@ -83,8 +79,8 @@ async fn tick() -> Infallible {
     }
 }
 
-fn runtime(stream: Stream) -> anyhow::Result<Runtime> {
+fn runtime(gateway: Arc<Gateway>) -> anyhow::Result<Runtime> {
     let mut builder = Builder::new_current_thread();
-    builder.enable_all().on_thread_park(move || stream.wake_writer());
+    builder.enable_all().on_thread_park(move || gateway.rest());
     builder.build().context("cannot start a runtime for the gateway")
 }

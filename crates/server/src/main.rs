@@ -19,6 +19,7 @@ mod pipelines;
 mod run;
 mod snippet;
 mod telemetry;
+mod tls;
 
 use std::process::ExitCode;
 

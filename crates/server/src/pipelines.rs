@@ -15,6 +15,10 @@ use crate::data_dir::DataDir;
 /// Records of one live batch in memory; the contract sets no other limit for it.
 const LIVE_BATCH_BYTES: usize = 16 << 20;
 
+/// How long a consumer that has caught up lets events gather: nobody sees so short a delay, and waking it for every
+/// commit would cost as much as its work.
+const GATHER: Duration = Duration::from_millis(50);
+
 /// A consumer that runs.
 pub(crate) struct Running {
     pub(crate) name: &'static str,
@@ -37,7 +41,7 @@ impl Context<'_> {
         let name = sink.name();
         let progress = Arc::new(Progress::default());
         let pipeline = Pipeline {
-            source: StreamSource::new(self.stream.reader(0)),
+            source: StreamSource::new(self.stream.reader(0).rest(GATHER)),
             sink,
             settings,
             checkpoint: Checkpoint::open(&self.data_dir.checkpoint(), name)?,

@@ -46,6 +46,20 @@ impl Records {
         Ok(())
     }
 
+    /// Adds the records of another append.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.bytes.extend_from_slice(&other.bytes);
+        self.count += other.count;
+        self.keyed |= other.keyed;
+    }
+
+    /// Empties the buffer and keeps its memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.count = 0;
+        self.keyed = false;
+    }
+
     /// How many records it holds.
     pub fn len(&self) -> usize {
         self.count as usize

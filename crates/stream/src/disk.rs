@@ -20,7 +20,7 @@ pub enum Access {
 /// A folder's files.
 ///
 /// # Contract
-/// 1. A created or removed file survives a crash of the machine only after [`Disk::sync_dir`] on its folder.
+/// 1. A created, removed or renamed file survives a crash of the machine only after [`Disk::sync_dir`] on its folder.
 /// 2. A file that is removed while it is open can be read to the end through its handle.
 pub trait Disk: Send + Sync {
     /// Makes the folder and those above it; one that is there is fine.
@@ -34,6 +34,9 @@ pub trait Disk: Send + Sync {
 
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Gives a file another name in the same folder, at which there is none.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Makes the folder's entries survive a crash of the machine.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
@@ -59,6 +62,9 @@ pub trait DiskFile: Send + Sync {
 
     /// Writes all of `bytes` at `position`. After an error any part of them may be there.
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()>;
+
+    /// Writes this many zeros at `position` and begins to bring them to the disk, without waiting for it.
+    fn prepare(&self, position: u64, bytes: u64) -> io::Result<()>;
 
     /// Makes the content and the size survive a crash of the machine. After an error nobody knows what does.
     fn sync(&self) -> io::Result<()>;

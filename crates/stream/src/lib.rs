@@ -14,11 +14,12 @@
 //! The bytes on disk are drawn in `docs/format.md`.
 
 mod batch;
-mod courier;
 mod disk;
 mod error;
 mod frame;
+mod inbox;
 mod keys;
+mod lane;
 mod log;
 mod marks;
 mod os_disk;
@@ -31,6 +32,7 @@ mod segment;
 mod settings;
 mod sidecar;
 mod space;
+mod spare;
 mod state;
 mod stream;
 mod tail;
@@ -42,6 +44,7 @@ mod writer;
 pub use batch::Records;
 pub use disk::{Access, Disk, DiskFile};
 pub use error::{AppendError, OpenError, ReadError};
+pub use lane::Lane;
 pub use os_disk::OsDisk;
 pub use reader::{Reader, extent};
 pub use record::{Clock, Key, Offset, Record};

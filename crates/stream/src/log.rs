@@ -12,7 +12,11 @@ use crate::disk::{Access, Disk, DiskFile};
 use crate::frame::{HEADER_BYTES, Header, Seal};
 use crate::marks::{Clean, DURABLE, Durable};
 use crate::recovery::{Found, Sealed};
-use crate::{Clock, Key, Offset, OpenError, Settings, recovery, segment, sidecar};
+use crate::spare::Spare;
+use crate::{Clock, Durability, Key, Offset, OpenError, Settings, recovery, segment, sidecar};
+
+/// Room that a prepared segment keeps for its seal.
+const SEAL_BYTES: u64 = HEADER_BYTES as u64;
 
 /// Why something was not written.
 #[derive(Debug)]
@@ -34,6 +38,7 @@ pub(crate) struct Log {
     sealed: VecDeque<Sealed>,
     sealed_bytes: u64,
     active: Option<Active>,
+    spare: Option<Spare>,
     written: Offset,
     durable: Offset,
     mark: Box<dyn DiskFile>,
@@ -47,6 +52,8 @@ struct Active {
     path: PathBuf,
     base: Offset,
     bytes: u64,
+    /// The file's size, if it was prepared: zeros follow what was written.
+    prepared: u64,
     first_ms: Option<u64>,
     newest_ms: u64,
     keys: Vec<Key>,
@@ -65,6 +72,10 @@ impl Log {
         Clean::remove(disk.as_ref(), &dir).map_err(OpenError::io(&dir))?;
         let mark = open_mark(disk.as_ref(), &dir)?;
         let (boot_id, end) = (disk.boot_id(), found.end());
+        let spare =
+            Spare::new(Arc::clone(&disk), &dir, settings.segment_bytes).map_err(OpenError::io(&dir))?;
+        // Where answers do not wait for a sync, it does not matter what one costs.
+        let spare = (settings.durability == Durability::Always).then_some(spare);
         let mut log = Self {
             disk,
             dir,
@@ -73,6 +84,7 @@ impl Log {
             sealed_bytes: found.sealed.iter().map(|sealed| sealed.bytes).sum(),
             sealed: found.sealed.into(),
             active: None,
+            spare,
             written: end,
             durable: end,
             mark,
@@ -96,6 +108,7 @@ impl Log {
             path,
             base: last.base,
             bytes: last.bytes,
+            prepared: 0,
             first_ms: last.first_ms,
             newest_ms: last.newest_ms,
             keys: last.keys,
@@ -208,6 +221,7 @@ impl Log {
             first_ms: active.first_ms.unwrap_or(0),
             newest_ms: active.newest_ms,
         };
+        active.trim()?;
         active.append(&seal.encode())?;
         active.sync()?;
         if let Some(active) = self.active.take() {
@@ -244,9 +258,14 @@ impl Log {
 
     /// Leaves the mark of an orderly shutdown, when everything is durable. Without an active segment (the disk
     /// refused to begin one) there may be the start of one, so there is nothing to vouch for.
-    pub(crate) fn mark_clean(&self) -> io::Result<()> {
-        match &self.active {
+    pub(crate) fn mark_clean(&mut self) -> io::Result<()> {
+        if let Some(spare) = &mut self.spare {
+            spare.give_up();
+        }
+        match &mut self.active {
             Some(active) if self.durable == self.written => {
+                let trimmed = active.trim().and_then(|()| active.sync());
+                trimmed.map_err(|error| io::Error::other(format!("{error:?}")))?;
                 let clean = Clean { end: self.durable, base: active.base, bytes: active.bytes };
                 clean.write(self.disk.as_ref(), &self.dir)
             }
@@ -256,22 +275,58 @@ impl Log {
 
     /// Sees that there is an active segment, with room for this many bytes unless it is empty.
     fn make_room(&mut self, bytes: u64) -> Result<(), WriteError> {
-        let full = self.active.as_ref().is_some_and(|active| active.bytes + bytes > self.segment_bytes);
+        let full = self.active.as_ref().is_some_and(|active| self.is_full(active, bytes));
         if full {
             self.seal()?;
         }
         if self.active.is_none() { self.begin() } else { Ok(()) }
     }
 
+    /// Whether another segment should take the next bytes: a prepared one is better than one that grows.
+    fn is_full(&self, active: &Active, bytes: u64) -> bool {
+        if active.prepared > 0 {
+            return active.bytes + bytes + SEAL_BYTES > active.prepared;
+        }
+        self.spare.as_ref().is_some_and(Spare::is_early) || active.bytes + bytes > self.segment_bytes
+    }
+
+    /// Goes on preparing the next segment, after a commit of so many bytes; returns how many it wrote. Nobody waits for it.
+    pub(crate) fn prepare(&mut self, committed_bytes: u64) -> u64 {
+        self.spare.as_mut().map_or(0, |spare| spare.prepare(committed_bytes))
+    }
+
+    /// Gives up the segment that is being prepared: its space is needed.
+    pub(crate) fn give_up_spare(&mut self) {
+        if let Some(mut spare) = self.spare.take() {
+            spare.give_up();
+        }
+    }
+
     fn begin(&mut self) -> Result<(), WriteError> {
         let (base, path) = (self.written, segment::path(&self.dir, self.written));
-        let file = self.disk.open(&path, Access::Create).map_err(|error| refusal(&error))?;
         let header = segment::header(base, (self.clock)());
+        let prepared = self.spare.as_mut().and_then(Spare::take);
+        let (file, prepared) = match prepared {
+            Some((file, bytes)) => (file, bytes),
+            None => (self.disk.open(&path, Access::Create).map_err(|error| refusal(&error))?, 0),
+        };
         file.write_at(&header, 0).map_err(|error| refusal(&error))?;
-        file.sync().and_then(|()| self.disk.sync_dir(&self.dir)).map_err(|error| fatal("sync", &error))?;
+        file.sync().map_err(|error| fatal("sync", &error))?;
+        if let Some(spare) = self.spare.as_ref().filter(|_| prepared > 0) {
+            self.disk.rename(spare.path(), &path).map_err(|error| refusal(&error))?;
+        }
+        self.disk.sync_dir(&self.dir).map_err(|error| fatal("sync", &error))?;
         let bytes = header.len() as u64;
-        self.active =
-            Some(Active { file, path, base, bytes, first_ms: None, newest_ms: 0, keys: Vec::new() });
+        self.active = Some(Active {
+            file,
+            path,
+            base,
+            bytes,
+            prepared,
+            first_ms: None,
+            newest_ms: 0,
+            keys: Vec::new(),
+        });
         Ok(())
     }
 
@@ -329,9 +384,20 @@ impl Active {
 
     /// Takes away what lies beyond the end. Synced, so that a later frame in the same place can only be torn into
     /// zeros, never into what was there.
-    fn roll_back(&self) -> Result<(), WriteError> {
+    fn roll_back(&mut self) -> Result<(), WriteError> {
+        self.prepared = 0;
         let done = self.file.truncate(self.bytes).and_then(|()| self.file.sync());
         done.map_err(|error| fatal(&format!("truncate {} after a failed write", self.path.display()), &error))
+    }
+
+    /// Cuts the zeros that were prepared and are not needed.
+    fn trim(&mut self) -> Result<(), WriteError> {
+        if std::mem::take(&mut self.prepared) > self.bytes {
+            self.file.truncate(self.bytes).map_err(|error| {
+                fatal(&format!("cut the prepared end of {}", self.path.display()), &error)
+            })?;
+        }
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), WriteError> {

@@ -2,15 +2,19 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{Advice, FlockOperation};
 
 use crate::disk::{Access, Disk, DiskFile};
 
 /// Where Linux tells which run of the machine this is.
 const BOOT_ID_PATH: &str = "/proc/sys/kernel/random/boot_id";
+
+/// What files are filled with.
+static ZEROS: [u8; 128 * 1024] = [0; 128 * 1024];
 
 /// The operating system's files.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,6 +53,14 @@ impl Disk for OsDisk {
     )]
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the home of the log's files; callers sync the folder"
+    )]
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the home of the log's files")]
@@ -95,6 +107,18 @@ impl DiskFile for OsFile {
 
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
         self.0.write_all_at(bytes, position)
+    }
+
+    fn prepare(&self, position: u64, bytes: u64) -> io::Result<()> {
+        let mut done = 0;
+        while done < bytes {
+            let piece = usize::try_from(bytes - done).unwrap_or(usize::MAX).min(ZEROS.len());
+            self.0.write_all_at(&ZEROS[..piece], position + done)?;
+            done += piece as u64;
+        }
+        // The kernel starts writing what it is told to forget, and forgets it only once it is written.
+        rustix::fs::fadvise(&self.0, position, NonZeroU64::new(bytes), Advice::DontNeed)?;
+        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -1,62 +1,31 @@
-//! The queue in front of the writer: appends wait here, already laid out as the frames they will be.
+//! The queue in front of the writer: its inboxes, what it admits, and the bell that wakes it.
 //!
-//! One lock, held to copy an append's bytes. Bounded by bytes: what does not fit is refused at once.
+//! Bounded by bytes over all inboxes: what does not fit is refused at once.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::AppendError;
 use crate::batch::Records;
-use crate::courier::Courier;
-use crate::frame::HEADER_BYTES;
-use crate::settings::APPEND_BYTES_MAX;
-use crate::{AppendError, Appended};
+use crate::inbox::{Inbox, Outcome, Pending, Settled};
 
-/// Patient appends in one frame for which the writer is woken all the same: a commit of this many is cheap enough.
-const PATIENT_APPENDS_MAX: usize = 256;
-/// Bytes in one frame for which the writer is woken all the same.
-const PATIENT_BYTES_MAX: usize = 256 * 1024;
-
-/// What an append is told.
-pub(crate) type Outcome = Result<Appended, AppendError>;
-
-/// An append that waits for its commit.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    /// Where its records end, in bytes of the frame.
-    pub end: usize,
-    /// How many records it has.
-    pub records: u32,
-    /// How many of them were there already.
-    pub duplicates: u32,
-    /// Whether any of them has a key.
-    pub keyed: bool,
-    /// Whom to tell.
-    pub answer: oneshot::Sender<Outcome>,
-    /// Who brings the answer, if the writer does not.
-    pub courier: Option<Arc<Courier>>,
-}
-
-/// A frame in the making: room for its header, then records.
+/// Frames that are committed together, and where their outcome goes.
 #[derive(Debug, Default)]
-pub(crate) struct Pending {
-    /// The frame's bytes.
-    pub bytes: Vec<u8>,
-    /// The appends in it, in order.
-    pub appends: Vec<Waiting>,
-    /// Whether any of its records has a key.
-    pub keyed: bool,
-    /// Bytes it was admitted with.
-    admitted: usize,
+pub(crate) struct Group {
+    /// The frames, each with the lane it came from; none for those of plain handles.
+    pub frames: Vec<(Pending, Option<Arc<Inbox>>)>,
+    /// Frames of one inbox, on their way.
+    taken: Vec<Pending>,
 }
 
 /// What the writer is to do next.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Commit this frame.
-    Commit(Pending),
+    /// Commit the group.
+    Commit,
     /// Nothing came in time.
     Idle,
     /// Nothing more will come.
@@ -65,142 +34,177 @@ pub(crate) enum Work {
 
 /// The queue.
 pub(crate) struct Queue {
-    state: Mutex<State>,
-    work: Condvar,
+    plain: Inbox,
+    lanes: Mutex<Vec<Arc<Inbox>>>,
+    /// Bytes admitted and not yet answered.
+    admitted: AtomicUsize,
     bytes_max: usize,
-    /// A patient append may be waiting for somebody to wake the writer.
-    held: AtomicBool,
+    bell: Mutex<Bell>,
+    rings: Condvar,
+    writer_sleeps: AtomicBool,
 }
 
 #[derive(Default)]
-struct State {
-    frames: VecDeque<Pending>,
-    /// An emptied frame whose buffers are used again.
-    spare: Option<Pending>,
-    /// Bytes admitted and not yet answered.
-    bytes: usize,
-    writer_sleeps: bool,
+struct Bell {
     closing: bool,
+    closed: bool,
 }
 
 impl Queue {
     /// A queue that admits this many bytes.
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { state: Mutex::default(), work: Condvar::new(), bytes_max, held: AtomicBool::new(false) }
+        Self {
+            plain: Inbox::default(),
+            lanes: Mutex::default(),
+            admitted: AtomicUsize::new(0),
+            bytes_max,
+            bell: Mutex::default(),
+            rings: Condvar::new(),
+            writer_sleeps: AtomicBool::new(false),
+        }
     }
 
-    /// Lets an append in; the receiver gets its outcome. One with a `courier`, which brings its answer, is patient: it
-    /// leaves a sleeping writer asleep until [`Queue::wake`], or until enough has come together.
-    pub(crate) fn push(
-        &self,
-        records: &Records,
-        courier: Option<&Arc<Courier>>,
-    ) -> Result<oneshot::Receiver<Outcome>, AppendError> {
+    /// Lets an append in; the receiver gets its outcome.
+    pub(crate) fn push(&self, records: &Records) -> Result<oneshot::Receiver<Outcome>, AppendError> {
         let (answer, outcome) = oneshot::channel();
-        let mut state = self.lock();
-        if state.closing {
-            return Err(AppendError::Closed);
+        self.admit(records.bytes())?;
+        if let Err(error) = self.plain.add(records, Some(answer), || ()) {
+            self.release(records.bytes());
+            return Err(error);
         }
-        let bytes = records.bytes.len();
-        if state.bytes > 0 && state.bytes + bytes > self.bytes_max {
-            return Err(AppendError::Overloaded);
-        }
-        state.bytes += bytes;
-        let frame = state.frame_for(bytes);
-        frame.add(records, answer, courier.cloned());
-        let is_enough = frame.appends.len() >= PATIENT_APPENDS_MAX || frame.bytes.len() >= PATIENT_BYTES_MAX;
-        if courier.is_some() && !is_enough {
-            self.held.store(true, Ordering::Relaxed);
-        } else if std::mem::take(&mut state.writer_sleeps) {
-            drop(state);
-            self.work.notify_one();
-        }
+        self.offer(&self.plain);
         Ok(outcome)
     }
 
-    /// Wakes the writer for appends that were patient. Cheap when there are none.
-    pub(crate) fn wake(&self) {
-        if self.held.load(Ordering::Relaxed) && self.held.swap(false, Ordering::Relaxed) {
-            let wakes = std::mem::take(&mut self.lock().writer_sleeps);
-            if wakes {
-                self.work.notify_one();
+    /// An inbox for one lane.
+    pub(crate) fn lane(&self) -> Arc<Inbox> {
+        let inbox = Arc::new(Inbox::default());
+        // The bell's lock, so that the writer closes this one too or it is closed from the start.
+        let bell = lock(&self.bell);
+        if bell.closed {
+            inbox.close(&mut Vec::new());
+        }
+        lock(&self.lanes).push(Arc::clone(&inbox));
+        inbox
+    }
+
+    /// Forgets the lane's inbox, in which nothing waits any more or whose answers nobody wants.
+    pub(crate) fn forget(&self, lane: &Arc<Inbox>) {
+        let mut left = Vec::new();
+        lane.close(&mut left);
+        for frame in left {
+            self.release(frame.body_bytes());
+        }
+        lock(&self.lanes).retain(|other| !Arc::ptr_eq(other, lane));
+    }
+
+    /// Makes room for so many bytes. One append is let in however large it is, if nothing else waits.
+    pub(crate) fn admit(&self, bytes: usize) -> Result<(), AppendError> {
+        let before = self.admitted.fetch_add(bytes, Ordering::Relaxed);
+        if before > 0 && before + bytes > self.bytes_max {
+            self.release(bytes);
+            return Err(AppendError::Overloaded);
+        }
+        Ok(())
+    }
+
+    /// So many bytes were answered.
+    pub(crate) fn release(&self, bytes: usize) {
+        self.admitted.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// The writer is to take what is in the inbox.
+    pub(crate) fn offer(&self, inbox: &Inbox) {
+        if inbox.make_ready() && self.writer_sleeps.load(Ordering::SeqCst) {
+            // Whoever falls asleep holds the lock until it sleeps, so that it cannot miss the bell.
+            drop(lock(&self.bell));
+            self.rings.notify_one();
+        }
+    }
+
+    /// Whether the writer has nothing to do.
+    pub(crate) fn writer_sleeps(&self) -> bool {
+        self.writer_sleeps.load(Ordering::Relaxed)
+    }
+
+    /// Waits for work, at most this long, and puts it into the group. After that long it takes what nobody offered, too.
+    pub(crate) fn take(&self, patience: Duration, group: &mut Group) -> Work {
+        self.collect(group, Inbox::is_ready);
+        if group.frames.is_empty() {
+            let mut bell = lock(&self.bell);
+            self.writer_sleeps.store(true, Ordering::SeqCst);
+            let idle = |bell: &mut Bell| !bell.closing && !self.has_work();
+            let waited = self.rings.wait_timeout_while(bell, patience, idle);
+            let timed_out;
+            (bell, timed_out) = waited.map_or_else(
+                |poisoned| (poisoned.into_inner().0, true),
+                |(bell, timeout)| (bell, timeout.timed_out()),
+            );
+            self.writer_sleeps.store(false, Ordering::SeqCst);
+            let closing = bell.closing;
+            drop(bell);
+            self.collect(group, |inbox| timed_out || closing || inbox.is_ready());
+            if group.frames.is_empty() && closing {
+                self.close_inboxes(group);
+                return if group.frames.is_empty() { Work::Close } else { Work::Commit };
+            }
+        }
+        if group.frames.is_empty() { Work::Idle } else { Work::Commit }
+    }
+
+    /// Lets nothing in any more and refuses what is in: the writer is gone.
+    pub(crate) fn abandon(&self) {
+        let mut group = Group::default();
+        self.close_inboxes(&mut group);
+        for (mut frame, lane) in group.frames {
+            let result = Err(AppendError::Failed { reason: "the writer stopped".to_owned() });
+            match lane {
+                Some(lane) => lane.settle(Settled { frame, start: 0, result }),
+                // A sender that is dropped says the same.
+                None => frame.appends.clear(),
             }
         }
     }
 
-    /// Waits for work, at most this long.
-    pub(crate) fn take(&self, patience: Duration) -> Work {
-        let mut state = self.lock();
-        if state.frames.is_empty() && !state.closing {
-            state.writer_sleeps = true;
-            let idle = |state: &mut State| state.frames.is_empty() && !state.closing;
-            let waited = self.work.wait_timeout_while(state, patience, idle);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            state.writer_sleeps = false;
-        }
-        match state.frames.pop_front() {
-            Some(frame) => Work::Commit(frame),
-            None if state.closing => Work::Close,
-            None => Work::Idle,
-        }
-    }
-
-    /// Gives a frame back whose appends were answered.
-    pub(crate) fn give_back(&self, mut frame: Pending) {
-        let admitted = std::mem::take(&mut frame.admitted);
-        frame.bytes.clear();
-        frame.appends.clear();
-        frame.keyed = false;
-        let mut state = self.lock();
-        state.bytes -= admitted;
-        state.spare = Some(frame);
-    }
-
-    /// Lets nothing in any more and drops what is in: the writer is gone, nobody would answer.
-    pub(crate) fn abandon(&self) {
-        let mut state = self.lock();
-        state.closing = true;
-        state.frames.clear();
-    }
-
     /// Lets nothing in any more; what is in is committed.
     pub(crate) fn close(&self) {
-        self.lock().closing = true;
-        self.work.notify_one();
+        lock(&self.bell).closing = true;
+        self.rings.notify_one();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Gives back a frame of a plain handle whose appends were answered.
+    pub(crate) fn give_back(&self, frame: Pending) {
+        self.plain.give_back(frame);
     }
-}
 
-impl State {
-    fn frame_for(&mut self, bytes: usize) -> &mut Pending {
-        let fits = self.frames.back().is_some_and(|frame| frame.body_bytes() + bytes <= APPEND_BYTES_MAX);
-        if !fits {
-            let mut frame = self.spare.take().unwrap_or_default();
-            frame.bytes.resize(HEADER_BYTES, 0);
-            self.frames.push_back(frame);
+    fn has_work(&self) -> bool {
+        self.plain.is_ready() || lock(&self.lanes).iter().any(|lane| lane.is_ready())
+    }
+
+    fn collect(&self, group: &mut Group, wanted: impl Fn(&Inbox) -> bool) {
+        if wanted(&self.plain) {
+            self.plain.take(&mut group.taken);
+            group.frames.extend(group.taken.drain(..).map(|frame| (frame, None)));
         }
-        let last = self.frames.len() - 1;
-        &mut self.frames[last]
+        for lane in lock(&self.lanes).iter().filter(|lane| wanted(lane)) {
+            lane.take(&mut group.taken);
+            group.frames.extend(group.taken.drain(..).map(|frame| (frame, Some(Arc::clone(lane)))));
+        }
+    }
+
+    fn close_inboxes(&self, group: &mut Group) {
+        lock(&self.bell).closed = true;
+        self.plain.close(&mut group.taken);
+        group.frames.extend(group.taken.drain(..).map(|frame| (frame, None)));
+        for lane in lock(&self.lanes).iter() {
+            lane.close(&mut group.taken);
+            group.frames.extend(group.taken.drain(..).map(|frame| (frame, Some(Arc::clone(lane)))));
+        }
     }
 }
 
-impl Pending {
-    /// Bytes of its records.
-    pub(crate) fn body_bytes(&self) -> usize {
-        self.bytes.len() - HEADER_BYTES
-    }
-
-    fn add(&mut self, records: &Records, answer: oneshot::Sender<Outcome>, courier: Option<Arc<Courier>>) {
-        self.bytes.extend_from_slice(&records.bytes);
-        self.admitted += records.bytes.len();
-        self.keyed |= records.keyed;
-        let end = self.bytes.len();
-        let (records, keyed) = (records.count, records.keyed);
-        self.appends.push(Waiting { end, records, duplicates: 0, keyed, answer, courier });
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -213,45 +217,51 @@ mod tests {
         records
     }
 
-    fn taken(queue: &Queue) -> Option<Pending> {
-        match queue.take(Duration::ZERO) {
-            Work::Commit(frame) => Some(frame),
-            Work::Idle | Work::Close => None,
-        }
+    fn taken(queue: &Queue) -> (Work, usize) {
+        let mut group = Group::default();
+        let work = queue.take(Duration::ZERO, &mut group);
+        (work, group.frames.len())
     }
 
     #[test]
-    fn appends_share_a_frame_until_it_is_full() {
-        let queue = Queue::new(usize::MAX);
-        let large = records(900_000);
-        for _ in 0..5 {
-            queue.push(&large, None).unwrap();
-        }
-        assert_eq!(taken(&queue).unwrap().appends.len(), 4);
-        assert_eq!(taken(&queue).unwrap().appends.len(), 1);
-        assert!(taken(&queue).is_none());
-    }
-
-    #[test]
-    fn admission_counts_bytes_until_they_are_given_back() {
+    fn admission_counts_bytes_until_they_are_released() {
         let queue = Queue::new(100);
-        queue.push(&records(200), None).unwrap();
-        assert_eq!(queue.push(&records(1), None).err(), Some(AppendError::Overloaded));
-        let frame = taken(&queue).unwrap();
-        assert_eq!(queue.push(&records(1), None).err(), Some(AppendError::Overloaded));
-        queue.give_back(frame);
-        queue.push(&records(50), None).unwrap();
-        queue.push(&records(30), None).unwrap();
-        assert_eq!(queue.push(&records(30), None).err(), Some(AppendError::Overloaded));
+        queue.push(&records(200)).unwrap();
+        assert_eq!(queue.push(&records(1)).err(), Some(AppendError::Overloaded));
+        assert_eq!(taken(&queue), (Work::Commit, 1));
+        assert_eq!(queue.push(&records(1)).err(), Some(AppendError::Overloaded));
+        queue.release(records(200).bytes());
+        queue.push(&records(50)).unwrap();
+        queue.push(&records(30)).unwrap();
+        assert_eq!(queue.push(&records(30)).err(), Some(AppendError::Overloaded));
     }
 
     #[test]
     fn a_closed_queue_is_emptied_first() {
         let queue = Queue::new(100);
-        queue.push(&records(1), None).unwrap();
+        queue.push(&records(1)).unwrap();
         queue.close();
-        assert_eq!(queue.push(&records(1), None).err(), Some(AppendError::Closed));
-        assert!(taken(&queue).is_some());
-        assert!(matches!(queue.take(Duration::from_secs(60)), Work::Close));
+        assert_eq!(taken(&queue), (Work::Commit, 1));
+        assert_eq!(queue.push(&records(1)).map(drop), Ok(()));
+        assert_eq!(taken(&queue), (Work::Commit, 1));
+        assert_eq!(taken(&queue), (Work::Close, 0));
+        assert_eq!(queue.push(&records(1)).err(), Some(AppendError::Closed));
+        let late = queue.lane();
+        assert_eq!(late.add(&records(1), None, || ()), Err(AppendError::Closed));
+    }
+
+    #[test]
+    fn what_a_lane_did_not_offer_is_taken_when_nothing_else_comes() {
+        let queue = Queue::new(100);
+        let lane = queue.lane();
+        lane.add(&records(1), None, || ()).unwrap();
+        let mut group = Group::default();
+        queue.collect(&mut group, Inbox::is_ready);
+        assert!(group.frames.is_empty());
+        assert_eq!(taken(&queue), (Work::Commit, 1));
+        lane.add(&records(1), None, || ()).unwrap();
+        queue.offer(&lane);
+        queue.collect(&mut group, Inbox::is_ready);
+        assert_eq!(group.frames.len(), 1);
     }
 }

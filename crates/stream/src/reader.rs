@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -29,6 +30,8 @@ pub struct Reader {
     stable: Offset,
     segment: Option<Segment>,
     frame: Option<Frame>,
+    /// How long it lets records gather.
+    rest: Duration,
 }
 
 /// The segment that is being read.
@@ -55,7 +58,16 @@ impl Reader {
         published: watch::Receiver<Published>,
         from: Offset,
     ) -> Self {
-        Self { disk, dir, tail: Tail::Live(published), next: from, stable: 0, segment: None, frame: None }
+        Self {
+            disk,
+            dir,
+            tail: Tail::Live(published),
+            next: from,
+            stable: 0,
+            segment: None,
+            frame: None,
+            rest: Duration::ZERO,
+        }
     }
 
     /// Reads a folder whose writer may be another process, or none. Takes no lock and never writes; follows the
@@ -67,7 +79,15 @@ impl Reader {
     pub fn open(disk: Arc<dyn Disk>, dir: impl Into<PathBuf>, from: Offset) -> Result<Self, OpenError> {
         let dir = dir.into();
         let tail = Tail::Folder(Folder::open(Arc::clone(&disk), dir.clone())?);
-        Ok(Self { disk, dir, tail, next: from, stable: 0, segment: None, frame: None })
+        Ok(Self { disk, dir, tail, next: from, stable: 0, segment: None, frame: None, rest: Duration::ZERO })
+    }
+
+    /// Lets records gather for so long once it had reached the end, so that a reader who is in no hurry is woken for many
+    /// commits at once. Zero, as it begins: it looks at each.
+    #[must_use]
+    pub fn rest(mut self, rest: Duration) -> Self {
+        self.rest = rest;
+        self
     }
 
     /// The first offset that can still be read.
@@ -105,6 +125,9 @@ impl Reader {
                 return Err(ReadError::Closed);
             }
             self.tail.changed().await?;
+            if !self.rest.is_zero() {
+                tokio::time::sleep(self.rest).await;
+            }
         }
     }
 

@@ -16,6 +16,9 @@ use crate::{Key, Offset, OpenError, segment, sidecar, tear};
 /// Bytes that are written again at once.
 const REWRITE_BYTES: usize = 1 << 20;
 
+/// Bytes that are looked at at once for one that is not zero.
+const LOOK_BYTES: usize = 256 * 1024;
+
 /// A segment that takes no more frames.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sealed {
@@ -40,6 +43,8 @@ pub(crate) struct Last {
     pub end: Offset,
     /// Where the sound part ends, in bytes. 0: not even the header was written.
     pub bytes: u64,
+    /// Where its last byte that is not zero ends; behind it is what was prepared for more.
+    pub used_bytes: u64,
     /// Size of the file.
     pub file_bytes: u64,
     /// Where the frames start that are not known to be synced.
@@ -138,6 +143,7 @@ fn check_last(disk: &dyn Disk, dir: &Path, base: Offset, durable_end: Offset) ->
         base,
         end: base,
         bytes: 0,
+        used_bytes: used(file.as_ref(), file_bytes).map_err(OpenError::io(&path))?,
         file_bytes,
         unproven: segment::HEADER_BYTES as u64,
         first_ms: None,
@@ -145,14 +151,19 @@ fn check_last(disk: &dyn Disk, dir: &Path, base: Offset, durable_end: Offset) ->
         keys: Vec::new(),
         seal: None,
     };
-    if head_is_written(&path, file.as_ref(), base)? {
+    if head_is_written(&path, file.as_ref(), base, last.used_bytes)? {
         let broken = last.read(&path, file.as_ref(), durable_end)?;
         last.judge(&path, file.as_ref(), broken)?;
     }
     Ok(last)
 }
 
-fn head_is_written(path: &Path, file: &dyn DiskFile, base: Offset) -> Result<bool, OpenError> {
+fn head_is_written(
+    path: &Path,
+    file: &dyn DiskFile,
+    base: Offset,
+    used_bytes: u64,
+) -> Result<bool, OpenError> {
     let mut bytes = [0; segment::HEADER_BYTES];
     let read = file.read_at(&mut bytes, 0).map_err(OpenError::io(path))?;
     let damaged = |what: &str| {
@@ -160,9 +171,7 @@ fn head_is_written(path: &Path, file: &dyn DiskFile, base: Offset) -> Result<boo
     };
     match segment::head(&bytes[..read], base) {
         Head::Sound => Ok(true),
-        Head::Unwritten if all_zero(file).map_err(OpenError::io(path))? || read < segment::HEADER_BYTES => {
-            Ok(false)
-        }
+        Head::Unwritten if used_bytes == 0 || read < segment::HEADER_BYTES => Ok(false),
         Head::Unwritten => damaged("the segment's header is missing"),
         Head::Damaged(what) => damaged(what),
         Head::Newer(found) => {
@@ -171,16 +180,20 @@ fn head_is_written(path: &Path, file: &dyn DiskFile, base: Offset) -> Result<boo
     }
 }
 
-fn all_zero(file: &dyn DiskFile) -> std::io::Result<bool> {
-    let mut window = crate::window::Window::default();
-    let mut position = 0;
-    loop {
-        let bytes = window.get(file, position, HEADER_BYTES * 1024)?;
-        if bytes.is_empty() || bytes.iter().any(|byte| *byte != 0) {
-            return Ok(bytes.is_empty());
+/// Where the file's last byte that is not zero ends.
+fn used(file: &dyn DiskFile, file_bytes: u64) -> std::io::Result<u64> {
+    let mut buffer = vec![0; LOOK_BYTES];
+    let mut end = file_bytes;
+    while end > 0 {
+        let start = end.saturating_sub(LOOK_BYTES as u64);
+        let wanted = usize::try_from(end - start).unwrap_or(LOOK_BYTES);
+        let read = file.read_at(&mut buffer[..wanted], start)?;
+        if let Some(last) = buffer[..read].iter().rposition(|byte| *byte != 0) {
+            return Ok(start + last as u64 + 1);
         }
-        position += bytes.len() as u64;
+        end = start;
     }
+    Ok(0)
 }
 
 impl Last {
@@ -220,10 +233,9 @@ impl Last {
     /// Decides whether what follows the sound frames may be cut.
     fn judge(&self, path: &Path, file: &dyn DiskFile, broken: Option<Broken>) -> Result<(), OpenError> {
         let objection = match broken {
-            Some(broken) => {
-                tear::objection(file, self.bytes, self.end, broken).map_err(OpenError::io(path))?
-            }
-            None if self.bytes < self.file_bytes => Some("bytes after the segment's seal".to_owned()),
+            Some(broken) => tear::objection(file, self.bytes, self.end, broken, self.used_bytes)
+                .map_err(OpenError::io(path))?,
+            None if self.bytes < self.used_bytes => Some("bytes after the segment's seal".to_owned()),
             None => None,
         };
         match objection {

@@ -29,6 +29,7 @@ impl Retention {
         self.seal_if_old(log, shared, now_ms, low)?;
         self.remove_old(log, shared, now_ms);
         if low {
+            log.give_up_spare();
             remove_for_space(log, shared);
         }
         Ok(())

@@ -50,6 +50,11 @@ impl Space {
         self.free_bytes() < self.watermark_bytes
     }
 
+    /// True when so many bytes could be written without coming near the watermark.
+    pub(crate) fn is_ample(&self, bytes: u64) -> bool {
+        self.free_bytes() > self.watermark_bytes.saturating_add(bytes)
+    }
+
     /// True when the folder was taken away: what is written now lands in files that nobody can open again.
     pub(crate) fn is_gone(&self) -> bool {
         self.free_bytes();

@@ -1,12 +1,11 @@
 //! The handle to the log.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::batch::Records;
-use crate::courier::Courier;
 use crate::disk::{Disk, DiskFile};
+use crate::lane::Lane;
 use crate::log::Log;
 use crate::queue::Queue;
 use crate::recovery::Found;
@@ -33,12 +32,11 @@ pub struct Appended {
 #[derive(Clone)]
 pub struct Stream {
     handle: Arc<Handle>,
-    courier: Option<Arc<Courier>>,
 }
 
 /// Closes the queue when the last handle goes.
-struct Handle {
-    shared: Arc<Shared>,
+pub(crate) struct Handle {
+    pub(crate) shared: Arc<Shared>,
     disk: Arc<dyn Disk>,
     settings: Settings,
 }
@@ -70,7 +68,7 @@ impl Stream {
         let retention = Retention::new(settings.retention, clock);
         let writer = Writer::new(log, Arc::clone(&shared), keys, &settings, retention);
         start(writer, lock).map_err(OpenError::io(dir))?;
-        Ok((Self { handle: Arc::new(Handle { shared, disk, settings }), courier: None }, recovered))
+        Ok((Self { handle: Arc::new(Handle { shared, disk, settings }) }, recovered))
     }
 
     /// Appends and waits until the records are durable (or written, see [`crate::Durability`]). A dropped future
@@ -83,7 +81,7 @@ impl Stream {
         if records.is_empty() {
             return Ok(Appended { end: shared.published.borrow().durable, duplicates: 0 });
         }
-        let outcome = shared.queue.push(&records, self.courier.as_ref())?;
+        let outcome = shared.queue.push(&records)?;
         drop(records);
         match outcome.await {
             Ok(outcome) => outcome,
@@ -91,27 +89,10 @@ impl Stream {
         }
     }
 
-    /// A handle for one single-threaded runtime that appends a lot. Its appends do not wake a sleeping writer one by
-    /// one, and its answers come together, by a courier, so that a commit costs the runtime one wake. It needs
-    /// two things from the runtime: to run [`Stream::deliver`], and to call [`Stream::wake_writer`] whenever it has
-    /// nothing else to do (a hook before its thread parks).
+    /// A way into the log for one thread that appends a lot: see [`Lane`].
     #[must_use]
-    pub fn patient(&self) -> Self {
-        Self { handle: Arc::clone(&self.handle), courier: Some(Arc::default()) }
-    }
-
-    /// Delivers the answers of this [patient](Stream::patient) handle and its clones, for ever. Without it they never
-    /// come. For any other handle there is nothing to deliver.
-    pub async fn deliver(&self) -> Infallible {
-        match &self.courier {
-            Some(courier) => courier.run().await,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Wakes the writer for what was appended through a [patient](Stream::patient) handle. Cheap when that is nothing.
-    pub fn wake_writer(&self) {
-        self.handle.shared.queue.wake();
+    pub fn lane<W>(&self) -> Lane<W> {
+        Lane::new(Arc::clone(&self.handle))
     }
 
     /// Reads from an offset on, following the durable end.
@@ -164,10 +145,10 @@ fn lock(disk: &dyn Disk, settings: &Settings) -> Result<Box<dyn DiskFile>, OpenE
 
 fn cut(found: &Found, settings: &Settings) -> Option<Cut> {
     let last = found.last.as_ref()?;
-    (last.bytes < last.file_bytes).then(|| Cut {
+    (last.bytes < last.used_bytes).then(|| Cut {
         path: segment::path(&settings.dir, last.base),
         position: last.bytes,
-        bytes: last.file_bytes - last.bytes,
+        bytes: last.used_bytes - last.bytes,
     })
 }
 

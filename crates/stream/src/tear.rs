@@ -4,7 +4,8 @@
 //! never written read as zeros. It leaves no other bytes, and it leaves what was synced alone. So broken bytes at
 //! a segment's end are cut only if
 //! 1. no later frame or seal says that they were synced when it was written, and
-//! 2. the file ends within the frame, or a sector of it is zero.
+//! 2. the file ends within the frame, or a sector of it is zero, or all is zero from within the frame on to the end
+//!    of a file that was prepared with zeros.
 //!
 //! Everything else is damage.
 
@@ -20,12 +21,13 @@ use crate::window::Window;
 const SECTOR_BYTES: u64 = 512;
 
 /// Says why the broken bytes at `position`, where the frame of `offset` should be, are not a torn write.
-/// `None`: they are one.
+/// `None`: they are one. The file's last byte that is not zero ends at `used_bytes`.
 pub(crate) fn objection(
     file: &dyn DiskFile,
     position: u64,
     offset: Offset,
     broken: Broken,
+    used_bytes: u64,
 ) -> io::Result<Option<String>> {
     let known = match broken {
         Broken::Body(header) => header.frame_bytes(),
@@ -38,7 +40,10 @@ pub(crate) fn objection(
     }
     let torn = match broken {
         Broken::HeaderCut | Broken::BodyCut => true,
-        Broken::Header | Broken::Body(_) => has_zero_sector(file, position, known)?,
+        Broken::Header | Broken::Body(_) => {
+            let ends_within = used_bytes < position + known && used_bytes < file.size()?;
+            ends_within || has_zero_sector(file, position, known)?
+        }
         Broken::Misplaced => false,
     };
     Ok((!torn).then(|| format!("{}, without the signs of an interrupted write", broken.what())))

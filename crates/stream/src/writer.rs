@@ -1,6 +1,6 @@
 //! The writer: the one thread that appends.
 //!
-//! Takes all that is queued, writes it once, syncs once, then answers every caller. Promises that an answered
+//! Takes all that is queued, writes each frame, syncs once, then answers every caller. Promises that an answered
 //! append survives a crash ([`Durability::Always`]), and that a key which was stored is not stored again. After a
 //! failed sync it takes nothing more: a sync that is tried again may succeed without having written.
 
@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::courier::{Answer, Courier};
 use crate::disk::DiskFile;
+use crate::inbox::{Inbox, Pending, Settled};
 use crate::keys::KeyIndex;
 use crate::log::{Log, WriteError};
-use crate::queue::{Pending, Work};
+use crate::queue::{Group, Work};
 use crate::retention::Retention;
 use crate::settings::{Durability, KEYS_MAX};
 use crate::state::Shared;
-use crate::{AppendError, Appended, Key, Offset, OpenError, Settings, record, sidecar};
+use crate::{AppendError, Key, Offset, OpenError, Settings, record, sidecar};
 
 /// How often the writer looks after the log when nothing is appended.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
@@ -35,10 +35,15 @@ pub(crate) struct Writer {
     retention: Retention,
     synced: Instant,
     kept_up: Instant,
-    /// Answers for one courier.
-    answers: Vec<Answer>,
+    /// Frames that share a sync.
+    group: Group,
+    /// What became of each of them.
+    written: Vec<Written>,
     /// Bytes of the write for which there was no space.
     missing_bytes: usize,
+    /// Bytes of the frames that were just written.
+    committed_bytes: u64,
+    segment_bytes: u64,
 }
 
 impl Writer {
@@ -60,8 +65,11 @@ impl Writer {
             retention,
             synced: now,
             kept_up: now,
-            answers: Vec::new(),
+            group: Group::default(),
+            written: Vec::new(),
             missing_bytes: 0,
+            committed_bytes: 0,
+            segment_bytes: settings.segment_bytes,
         }
     }
 
@@ -70,8 +78,9 @@ impl Writer {
         let closed = Closed(Arc::clone(&self.shared));
         let lock = lock;
         loop {
-            match self.shared.queue.take(self.patience()) {
-                Work::Commit(frame) => self.commit(frame),
+            let patience = self.patience();
+            match self.shared.queue.take(patience, &mut self.group) {
+                Work::Commit => self.commit(),
                 Work::Idle => {}
                 Work::Close => break,
             }
@@ -98,35 +107,51 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, mut frame: Pending) {
-        let start = self.log.written();
-        let outcome = self.store(&mut frame);
+    /// Writes the group's frames, syncs once, and tells everybody in them what became of their appends.
+    fn commit(&mut self) {
+        let mut group = std::mem::take(&mut self.group);
+        let mut written = std::mem::take(&mut self.written);
+        written.extend(group.frames.iter_mut().map(|(frame, _)| self.write(frame)));
+        if written.iter().any(|written| written.result.is_ok())
+            && let Err(error) = self.sync_if_always()
+        {
+            let refused = self.refuse(error);
+            written.iter_mut().for_each(|written| written.result = Err(refused.clone()));
+        }
         self.shared.publish(&self.log);
-        self.answer(&mut frame, start, &outcome);
-        self.shared.queue.give_back(frame);
+        for ((frame, lane), written) in group.frames.drain(..).zip(written.drain(..)) {
+            self.answer(frame, lane, written);
+        }
+        (self.group, self.written) = (group, written);
+        self.prepare();
     }
 
-    /// Tells everybody in the frame what became of it; couriers get the answers of neighbours together.
-    fn answer(&mut self, frame: &mut Pending, start: Offset, outcome: &Result<(), AppendError>) {
-        let mut end = start;
-        let mut bound_for: Option<Arc<Courier>> = None;
-        for append in frame.appends.drain(..) {
-            end += u64::from(append.records - append.duplicates);
-            let answer = outcome.clone().map(|()| Appended { end, duplicates: append.duplicates });
-            let Some(courier) = append.courier else {
-                // Nobody waits any more: the records are stored all the same.
-                drop(append.answer.send(answer));
-                continue;
-            };
-            if let Some(other) = bound_for.take_if(|other| !Arc::ptr_eq(other, &courier)) {
-                other.hand_over(&mut self.answers);
+    /// Goes on preparing the next segment, now that everybody is answered.
+    fn prepare(&mut self) {
+        let committed_bytes = std::mem::take(&mut self.committed_bytes);
+        if committed_bytes > 0 && self.shared.space.is_ample(2 * self.segment_bytes) {
+            self.shared.space.spend(self.log.prepare(committed_bytes));
+        }
+    }
+
+    fn answer(&self, mut frame: Pending, lane: Option<Arc<Inbox>>, written: Written) {
+        let Written { admitted, start, result } = written;
+        self.shared.queue.release(admitted);
+        match lane {
+            Some(lane) => lane.settle(Settled { frame, start, result }),
+            None => {
+                for (answer, outcome) in frame.outcomes(start, &result) {
+                    // Nobody waits any more: the records are stored all the same.
+                    drop(answer.map(|answer| answer.send(outcome)));
+                }
+                self.shared.queue.give_back(frame);
             }
-            self.answers.push((append.answer, answer));
-            bound_for = Some(courier);
         }
-        if let Some(courier) = bound_for {
-            courier.hand_over(&mut self.answers);
-        }
+    }
+
+    fn write(&mut self, frame: &mut Pending) -> Written {
+        let (admitted, start) = (frame.body_bytes(), self.log.written());
+        Written { admitted, start, result: self.store(frame) }
     }
 
     fn store(&mut self, frame: &mut Pending) -> Result<(), AppendError> {
@@ -144,17 +169,17 @@ impl Writer {
         if records == 0 {
             return Ok(());
         }
-        let written = self.log.write(&mut frame.bytes, records, &self.fresh);
-        let stored = written.and_then(|()| self.sync_if_always());
-        match stored {
+        let bytes = &mut frame.records.bytes;
+        match self.log.write(bytes, records, &self.fresh) {
             Ok(()) => {
-                self.shared.space.spend(frame.bytes.len() as u64);
+                self.committed_bytes += bytes.len() as u64;
+                self.shared.space.spend(bytes.len() as u64);
                 self.shared.exhausted.store(false, Ordering::Relaxed);
                 Ok(())
             }
             Err(error) => {
                 self.keys.take_back(self.fresh.len());
-                self.missing_bytes = frame.bytes.len();
+                self.missing_bytes = bytes.len();
                 Err(self.refuse(error))
             }
         }
@@ -163,14 +188,14 @@ impl Writer {
     /// Takes records out of the frame whose key is known, and moves the others together.
     fn drop_repeated(&mut self, frame: &mut Pending) {
         self.fresh.clear();
-        if !frame.keyed {
+        if !frame.records.keyed {
             return;
         }
         let (mut from, mut to) = (crate::frame::HEADER_BYTES, crate::frame::HEADER_BYTES);
         for append in &mut frame.appends {
             while from < append.end {
                 let plain = !append.keyed;
-                let parts = if plain { None } else { record::parts(&frame.bytes, from) };
+                let parts = if plain { None } else { record::parts(&frame.records.bytes, from) };
                 let end = parts.map_or(append.end, |parts| parts.end);
                 let repeated = match parts.and_then(|parts| parts.key) {
                     Some(key) if self.keys.insert(key) => {
@@ -184,14 +209,14 @@ impl Writer {
                     append.duplicates += 1;
                 } else {
                     if from != to {
-                        frame.bytes.copy_within(from..end, to);
+                        frame.records.bytes.copy_within(from..end, to);
                     }
                     to += end - from;
                 }
                 from = end;
             }
         }
-        frame.bytes.truncate(to);
+        frame.records.bytes.truncate(to);
     }
 
     fn sync_if_always(&mut self) -> Result<(), WriteError> {
@@ -268,6 +293,15 @@ impl Writer {
             tracing::warn!(%error, "cannot leave the mark of an orderly shutdown; the next start checks as after a crash");
         }
     }
+}
+
+/// What became of a frame.
+struct Written {
+    /// Bytes it was admitted with.
+    admitted: usize,
+    /// The offset of its first record.
+    start: Offset,
+    result: Result<(), AppendError>,
 }
 
 /// Tells readers that the writer has stopped, however it did.

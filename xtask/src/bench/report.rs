@@ -1,8 +1,9 @@
-//! What is told: medians over the rounds, and ratios within a round, as a table for people and as JSON.
+//! What a comparison tells: medians over the rounds, and ratios within a round.
 
 use serde_json::{Value, json};
 
 use super::cases::REFERENCE;
+use super::outcome::{Outcome, median};
 use super::rounds::{CaseResult, Sample, SubjectResult};
 
 const HEAD: [&str; 14] = [
@@ -22,24 +23,33 @@ const HEAD: [&str; 14] = [
     "x p99",
 ];
 
-/// Prints one case; ratios are to nginx with the buffered log, in the same round.
-pub(super) fn print(result: &CaseResult) {
+/// One comparison as everybody sees it; ratios are to nginx with the buffered log, in the same round.
+pub(super) fn outcome(result: &CaseResult) -> Outcome {
     let [before, after] = &result.machine_load;
-    println!(
-        "\n{}: {} connections; load of the machine {before} to {after}",
-        result.case.name, result.case.connections
-    );
-    for line in aligned(&table(result)) {
-        println!("{line}");
-    }
+    let mut notes = Vec::new();
     for subject in &result.subjects {
         let errors: u64 = subject.samples.iter().map(|sample| sample.load.errors).sum();
         if errors > 0 {
-            println!("{}: {errors} requests failed; its figures do not count", subject.subject.name());
+            notes.push(format!(
+                "{}: {errors} requests failed; its figures do not count",
+                subject.subject.name()
+            ));
         }
         if subject.samples.iter().any(|sample| !sample.settled) {
-            println!("{}: its consumers fell behind; their CPU is more than this", subject.subject.name());
+            let name = subject.subject.name();
+            notes.push(format!("{name}: its consumers fell behind; their CPU is more than this"));
         }
+    }
+    let tls = if result.case.tls { " over TLS" } else { "" };
+    Outcome {
+        title: format!(
+            "{}: {} connections{tls}; load of the machine {before} to {after}",
+            result.case.name, result.case.connections
+        ),
+        rows: table(result),
+        notes,
+        json: case(result),
+        is_clean: result.is_clean(),
     }
 }
 
@@ -73,17 +83,14 @@ fn row(result: &SubjectResult, reference: Option<&SubjectResult>) -> Vec<String>
     ]
 }
 
-/// All results, with every round, so that another measure than the median can be taken.
-pub(super) fn json(results: &[CaseResult]) -> Value {
-    results.iter().map(case).collect()
-}
-
+/// With every round, so that another measure than the median can be taken.
 fn case(result: &CaseResult) -> Value {
     let subjects: Vec<Value> =
         result.subjects.iter().map(|subject| subject_json(subject, reference(result))).collect();
     json!({
         "case": result.case.name,
         "connections": result.case.connections,
+        "tls": result.case.tls,
         "events_per_request": result.case.request.events(),
         "machine_load": result.machine_load,
         "subjects": subjects,
@@ -153,47 +160,12 @@ fn none() -> String {
     "-".to_owned()
 }
 
-/// The middle value, or the mean of the two in the middle.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => f64::NAN,
-        count if count % 2 == 1 => values[middle],
-        _ => f64::midpoint(values[middle - 1], values[middle]),
-    }
-}
-
-/// The first column to the left, numbers to the right.
-fn aligned(rows: &[Vec<String>]) -> Vec<String> {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let cell = |(column, text): (usize, &String)| match column {
-        0 => format!("{text:<width$}", width = widths[0]),
-        _ => format!("  {text:>width$}", width = widths[column]),
-    };
-    rows.iter().map(|row| row.iter().enumerate().map(cell).collect()).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::cases::Subject;
+    use super::super::cases::{Consumers, Subject};
     use super::super::load::Load;
     use super::super::usage::Usage;
     use super::*;
-
-    fn check(values: &[f64], expected: f64) {
-        assert!((median(values.to_vec()) - expected).abs() < 1e-9, "{values:?}");
-    }
-
-    #[test]
-    fn the_middle_value() {
-        check(&[3.0], 3.0);
-        check(&[9.0, 1.0, 2.0], 2.0);
-        check(&[4.0, 1.0, 2.0, 9.0], 3.0);
-        assert!(median(Vec::new()).is_nan());
-    }
 
     fn result(subject: Subject, requests: &[u64]) -> SubjectResult {
         let sample = |&requests: &u64| Sample {
@@ -209,18 +181,13 @@ mod tests {
     #[test]
     fn ratios_are_taken_within_a_round() {
         let nginx = result(REFERENCE, &[100, 1000, 10]);
-        let ours = result(Subject::Onepixel { durability: "always", consumers: false }, &[50, 800, 7]);
+        let ours =
+            result(Subject::Onepixel { durability: "always", consumers: Consumers::Off }, &[50, 800, 7]);
         let rate = ratio(&ours, Some(&nginx), Sample::events_per_s).unwrap();
         assert!((rate - 0.7).abs() < 1e-9, "{rate}");
         assert_eq!(ratio(&ours, None, Sample::cpu_us), None);
         let row = row(&ours, Some(&nginx));
         assert_eq!((row[5].as_str(), row[6].as_str()), ("8.00", "2.00 + 6.00"));
         assert_eq!(row.len(), HEAD.len());
-    }
-
-    #[test]
-    fn columns_are_aligned() {
-        let row = |words: [&str; 2]| words.map(str::to_owned).to_vec();
-        assert_eq!(aligned(&[row(["a", "long"]), row(["bcd", "1"])]), ["a    long", "bcd     1"]);
     }
 }

@@ -7,12 +7,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::cases::{Case, Subject};
-use super::load::{self, Load};
-use super::subject::{Place, Running};
+use super::certificate::Certificate;
+use super::load::{Load, Sender};
+use super::subject::{Launch, Place, Running};
 use super::trace::{self, Calls};
 use super::usage::{Usage, peak_memory};
 use crate::workspace::read;
 
+/// The server has core 0.
+const LOAD_CORE: &str = "1";
 const ROUNDS: usize = 5;
 const WARM_UP_S: u32 = 1;
 const MEASURE_S: u32 = 3;
@@ -77,35 +80,36 @@ impl CaseResult {
 
 /// Measures every subject of the case, A B A B.
 pub(super) fn measure(case: &Case, place: &Place) -> anyhow::Result<CaseResult> {
-    let script = place.data.join("load.lua");
-    load::write_script(case, &script)?;
+    let sender = Sender::new(case.request, case.connections, case.tls, LOAD_CORE, &place.data)?;
+    let certificate = if case.tls { Some(Certificate::make(&place.data)?) } else { None };
     let before = machine_load()?;
-    let numbered = case.subjects.iter().enumerate();
-    let servers: Vec<Running> = numbered
-        .map(|(number, &subject)| Running::start(subject, place, number))
-        .collect::<Result<_, _>>()?;
+    let start = |(number, &subject)| {
+        let launch = Launch { certificate: certificate.as_ref(), ..Launch::of(subject) };
+        Running::start(launch, place, number)
+    };
+    let servers: Vec<Running> = case.subjects.iter().enumerate().map(start).collect::<Result<_, _>>()?;
     let mut samples = vec![Vec::new(); servers.len()];
     for round in 1..=ROUNDS {
         println!("{}: round {round} of {ROUNDS}", case.name);
         for (server, samples) in servers.iter().zip(&mut samples) {
-            samples.push(sample(case, server, &script)?);
+            samples.push(sample(case, server, &sender)?);
         }
     }
     let machine_load = [before, machine_load()?];
     let mut subjects = Vec::new();
     for ((server, samples), &subject) in servers.iter().zip(samples).zip(&case.subjects) {
         let peak_memory_bytes = peak_memory(&server.pids()?)?;
-        let calls = calls(case, server, &script, &place.data.join("calls"))?;
+        let calls = calls(case, server, &sender, &place.data.join("calls"))?;
         subjects.push(SubjectResult { subject, samples, calls, peak_memory_bytes });
     }
     Ok(CaseResult { case: case.clone(), subjects, machine_load })
 }
 
-fn sample(case: &Case, server: &Running, script: &Path) -> anyhow::Result<Sample> {
-    load::run(case, server.port, WARM_UP_S, script)?;
+fn sample(case: &Case, server: &Running, sender: &Sender) -> anyhow::Result<Sample> {
+    sender.run(server.port, WARM_UP_S)?;
     let settled_before = server.settle(SETTLE_WITHIN)?;
     let before = Usage::of(&server.pids()?)?;
-    let load = load::run(case, server.port, MEASURE_S, script)?;
+    let load = sender.run(server.port, MEASURE_S)?;
     let settled = server.settle(SETTLE_WITHIN)? && settled_before;
     let usage = Usage::of(&server.pids()?)?.since(before);
     anyhow::ensure!(
@@ -117,8 +121,8 @@ fn sample(case: &Case, server: &Running, script: &Path) -> anyhow::Result<Sample
     Ok(Sample { load, usage, events, settled })
 }
 
-fn calls(case: &Case, server: &Running, script: &Path, table: &Path) -> anyhow::Result<Option<(f64, f64)>> {
-    let counted = trace::count(server, table, || load::run(case, server.port, TRACE_S, script))?;
+fn calls(case: &Case, server: &Running, sender: &Sender, table: &Path) -> anyhow::Result<Option<(f64, f64)>> {
+    let counted = trace::count(server, table, || sender.run(server.port, TRACE_S))?;
     let per_event = |(calls, load): (Calls, Load)| {
         let events = (load.requests.max(1) * u64::from(case.request.events())) as f64;
         (calls.all as f64 / events, calls.syncs as f64 / events)
@@ -126,7 +130,8 @@ fn calls(case: &Case, server: &Running, script: &Path, table: &Path) -> anyhow::
     Ok(counted.map(per_event))
 }
 
-fn machine_load() -> anyhow::Result<String> {
+/// Runnable processes over the last minute.
+pub(super) fn machine_load() -> anyhow::Result<String> {
     let text = String::from_utf8_lossy(&read(Path::new("/proc/loadavg"))?).into_owned();
     Ok(text.split_whitespace().next().unwrap_or_default().to_owned())
 }

@@ -2,6 +2,7 @@
 //!
 //! Field numbers and units from the manual page proc(5).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -38,6 +39,34 @@ impl Usage {
             written_bytes: self.written_bytes.saturating_sub(before.written_bytes),
         }
     }
+}
+
+/// One thread's name, and its user and system time in microseconds.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Thread {
+    pub(super) name: String,
+    pub(super) cpu_us: f64,
+}
+
+/// The threads of a process by their ids.
+pub(super) fn threads(pid: u32) -> anyhow::Result<BTreeMap<String, Thread>> {
+    let folder = PathBuf::from(format!("/proc/{pid}/task"));
+    let mut threads = BTreeMap::new();
+    for entry in folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))? {
+        let entry = entry?;
+        // A thread may have ended meanwhile.
+        let Ok(stat) = read(&entry.path().join("stat")) else { continue };
+        let stat = String::from_utf8_lossy(&stat).into_owned();
+        let (user, sys) = cpu_ticks(&stat).context("a thread's stat has another form than proc(5) says")?;
+        let thread = Thread { name: name_of(&stat), cpu_us: microseconds(user) + microseconds(sys) };
+        threads.insert(entry.file_name().to_string_lossy().into_owned(), thread);
+    }
+    Ok(threads)
+}
+
+fn name_of(stat: &str) -> String {
+    let behind = stat.split_once('(').map_or(stat, |(_, behind)| behind);
+    behind.rsplit_once(')').map_or(behind, |(name, _)| name).to_owned()
 }
 
 /// The most memory these processes ever held, in bytes.
@@ -99,6 +128,12 @@ mod tests {
     }
 
     #[test]
+    fn reads_a_thread_s_name() {
+        assert_eq!(name_of("7 (a b) c) R 1 7"), "a b) c");
+        assert_eq!(name_of("7 (consumer-archi) S 1"), "consumer-archi");
+    }
+
+    #[test]
     fn reads_numbers_by_their_key() {
         let io = "rchar: 1\nwchar: 2\nread_bytes: 4096\nwrite_bytes: 8192\ncancelled_write_bytes: 0\n";
         assert_eq!(number(io, "write_bytes:"), Some(8192));
@@ -118,6 +153,7 @@ mod tests {
         let pid = std::process::id();
         assert!(peak_memory(&[pid]).unwrap() > 0);
         assert!(Usage::of(&[pid]).unwrap().user_us >= 0.0);
+        assert!(!threads(pid).unwrap().is_empty());
         assert!(!is_traced(pid).unwrap());
     }
 }

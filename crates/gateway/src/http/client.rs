@@ -14,7 +14,7 @@ use http::HeaderMap;
 use http::header::{FORWARDED, HeaderName};
 use ipnet::IpNet;
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Who sent a request: an extension of every request that reaches the fallback service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +23,14 @@ pub struct Client {
     pub address: IpAddr,
     /// The other end of the connection.
     pub peer: SocketAddr,
+    /// Whether the connection itself is encrypted.
+    pub encrypted: bool,
 }
 
 impl Client {
     /// Who sent a request with these headers over a connection from `peer`.
-    pub fn of(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
-        Self { address: address(peer.ip(), headers, trusted), peer }
+    pub fn of(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet], encrypted: bool) -> Self {
+        Self { address: address(peer.ip(), headers, trusted), peer, encrypted }
     }
 }
 

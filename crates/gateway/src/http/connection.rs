@@ -1,5 +1,5 @@
-//! One connection from its first byte to its last: hyper's HTTP/1, our limits, and an end that lets the last
-//! answer arrive.
+//! One connection from its first byte to its last: a line as long as plain hits come ([`super::line`]), then hyper's
+//! HTTP/1; our limits, and an end that lets the last answer arrive.
 //!
 //! What hyper refuses by itself never reaches a door. It is counted here, under `onepixel_rejected_total`:
 //!
@@ -16,22 +16,28 @@
 //! | a head that is not complete in time | 408, close (ours: hyper would only close) | `http_head_timeout` |
 //! | nothing at all in time, or between two requests | none, close | |
 //! | end of the connection within a head | none, close | `http_cut` |
+//! | no TLS where there has to be, or none that both speak, or not in time | an alert, close | `tls_handshake` |
 
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::Limits;
+use super::line::{self, Incoming};
 use super::socket::Socket;
-use super::{Gateway, answer};
+use super::{Gateway, answer, plain_hit};
 use crate::metrics::Raised;
 
 /// The smallest buffer hyper accepts; smaller limits on heads are kept by another of its settings.
@@ -58,8 +64,59 @@ pub(super) async fn run(
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "cannot turn off Nagle's algorithm");
     }
+    match gateway.shared.settings.tls.clone() {
+        Some(tls) => encrypted(&gateway, tls, tcp, peer, shutdown).await,
+        None => plain(&gateway, tcp, peer, shutdown).await,
+    }
+}
+
+/// All of an encrypted connection is hyper's: what the encryption costs dwarfs what a line would save.
+async fn encrypted(
+    gateway: &Arc<Gateway>,
+    tls: Arc<ServerConfig>,
+    tcp: TcpStream,
+    peer: SocketAddr,
+    shutdown: CancellationToken,
+) {
     let limits = gateway.limits();
-    let socket = TokioIo::new(Socket::new(tcp, limits.write_idle_max));
+    let handshake = timeout(limits.handshake_max, TlsAcceptor::from(tls).accept(tcp));
+    let problem = match shutdown.run_until_cancelled(handshake).await {
+        Some(Ok(Ok(tls))) => {
+            let socket = Socket::new(tls, Bytes::new(), limits.write_idle_max);
+            return by_hyper(gateway, socket, peer, shutdown).await;
+        }
+        Some(Ok(Err(error))) => error.to_string(),
+        Some(Err(_)) => "it took too long".to_owned(),
+        None => return,
+    };
+    tracing::debug!(%peer, problem, "no TLS handshake");
+    gateway.shared.metrics.rejected("tls_handshake");
+}
+
+async fn plain(gateway: &Arc<Gateway>, tcp: TcpStream, peer: SocketAddr, shutdown: CancellationToken) {
+    let limits = gateway.limits();
+    let mut incoming = Incoming::new(tcp, shutdown.clone(), limits.head_read_max, limits.write_idle_max);
+    let end = incoming.run(|line, head, now| plain_hit(gateway, peer, line, head, now)).await;
+    let tcp = match incoming.into_tcp().await {
+        Ok(tcp) => tcp,
+        Err(error) => return tracing::error!(%error, "a connection's two halves do not fit"),
+    };
+    match end {
+        line::End::Other(read) => {
+            by_hyper(gateway, Socket::new(tcp, read.into(), limits.write_idle_max), peer, shutdown).await;
+        }
+        line::End::Answered | line::End::Closed => {
+            finish(Socket::new(tcp, Bytes::new(), limits.write_idle_max), &End::Closed, false, limits).await;
+        }
+        line::End::Broken => {}
+    }
+}
+
+async fn by_hyper<T>(gateway: &Arc<Gateway>, socket: Socket<T>, peer: SocketAddr, shutdown: CancellationToken)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (limits, socket) = (gateway.limits(), TokioIo::new(socket));
     let visit = Arc::new(Visit { gateway: gateway.clone(), peer, had_body: AtomicBool::new(false) });
     let service = service_fn(|request| answer(visit.clone(), request));
     let mut connection = builder(limits).serve_connection(socket, service);
@@ -141,7 +198,10 @@ impl End {
     }
 }
 
-async fn finish(mut socket: Socket, end: &End, may_still_send: bool, limits: &Limits) {
+async fn finish<T>(mut socket: Socket<T>, end: &End, may_still_send: bool, limits: &Limits)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
     let linger = match end {
         End::Closed | End::Idle => may_still_send,
         End::SlowHead => socket.write_all(SLOW_HEAD).await.is_ok(),

@@ -89,6 +89,11 @@ impl LastRequests {
 }
 
 impl Budget {
+    fn is_left(&self, now: Time, per_s: u64) -> bool {
+        let spent = self.0.load(Ordering::Relaxed);
+        spent >> 16 != u64::try_from(now.ms()).unwrap_or(0) / 1000 || spent & 0xffff < per_s
+    }
+
     /// Two threads may spend the same piece: it is a budget, not a count.
     fn spend(&self, now: Time, per_s: u64) -> bool {
         let second = u64::try_from(now.ms()).unwrap_or(0) / 1000;
@@ -102,6 +107,17 @@ impl Budget {
         }
         self.0.store(spent + 1, Ordering::Relaxed);
         true
+    }
+}
+
+impl LastRequests {
+    /// Whether a request that is answered now, stored or refused, would be remembered.
+    pub(super) fn has_room(&self, now: Time, stored: bool) -> bool {
+        if stored {
+            self.0.stored.is_left(now, STORED_PER_S)
+        } else {
+            self.0.refused.is_left(now, REFUSED_PER_S)
+        }
     }
 }
 
@@ -221,7 +237,10 @@ mod tests {
     fn a_budget_is_for_one_second() {
         let budget = Budget::default();
         let spent = |ms| (0..10).filter(|_| budget.spend(Time::from_ms(ms), 3)).count();
+        assert!(budget.is_left(Time::from_ms(5_000), 3));
         assert_eq!(spent(5_000), 3);
+        assert!(!budget.is_left(Time::from_ms(5_999), 3));
+        assert!(budget.is_left(Time::from_ms(6_000), 3));
         assert_eq!(spent(5_999), 0);
         assert_eq!(spent(6_000), 3);
     }

@@ -16,6 +16,8 @@ pub struct Limits {
     /// Request line and headers, in bytes. The longest URI the `http` crate can hold is 65,534 bytes; 16 KiB on
     /// top hold the headers and cookies of every browser, so that a longer URI can be told apart (414, not 431).
     pub head_bytes_max: usize,
+    /// From the connection to the end of its TLS handshake: two round trips on the worst of lines.
+    pub handshake_max: Duration,
     /// From the moment a request could begin to the end of its head. It bounds slow heads and idle connections
     /// alike, and is above the 60 s after which load balancers give up an idle connection: they must be first.
     pub head_read_max: Duration,
@@ -39,6 +41,7 @@ impl Default for Limits {
         Self {
             connections_max: 8192,
             head_bytes_max: 80 * 1024,
+            handshake_max: Duration::from_secs(10),
             head_read_max: Duration::from_secs(75),
             body_read_max: Duration::from_secs(30),
             body_idle_max: Duration::from_secs(10),

@@ -9,26 +9,30 @@ mod body;
 mod client;
 mod connection;
 mod cors;
+mod delivery;
 mod events;
 mod fallback;
 mod last;
 mod limits;
+mod line;
 mod pixel;
+mod plain;
 mod respond;
 mod serve;
 mod socket;
 mod throttle;
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::{ALLOW, CONNECTION, HeaderName, RETRY_AFTER, VIA};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::{Body as _, Incoming};
 use onepixel_event::Time;
-use onepixel_stream::{Clock, Records, Stream};
-use tokio::sync::Semaphore;
+use onepixel_stream::{AppendError, Clock, Lane, Records, Stream};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
 pub use client::Client;
@@ -37,28 +41,33 @@ pub use last::{LastRequest, LastRequests};
 pub use limits::{HEADERS_MAX, Limits};
 pub use serve::{Served, serve};
 
-use crate::ingest::{Caller, Ingest};
+use crate::ingest::{Caller, Ingest, Taken};
 use crate::metrics::{Door, Metrics, Raised};
 use crate::settings::{InvalidSettings, Settings};
 use body::Budget;
 use connection::Visit;
 use cors::Cors;
+use delivery::{Hit, Waiter};
 use fallback::Body;
 use limits::CROWDED_FREE_DIVISOR;
+use line::Line;
+use plain::Plain;
 use respond::{Outcome, Refusal};
 use throttle::{Throttle, Throttled};
 
-/// Everything a request needs. Shared by all connections of an accept loop, and but for its handle to the stream by
-/// all accept loops.
-#[derive(Clone)]
+/// Everything a request needs. Shared by all connections of an accept loop, and but for its lane into the stream by all
+/// accept loops.
 pub struct Gateway {
     shared: Arc<Shared>,
-    stream: Stream,
+    lane: Lane<Waiter>,
+    /// Where a plain hit's event is written, before the lane takes it.
+    records: Mutex<Records>,
 }
 
 /// What there is once, however many loops accept.
 struct Shared {
     settings: Settings,
+    stream: Stream,
     cors: Cors,
     throttle: Throttle,
     bodies: Budget,
@@ -91,19 +100,31 @@ impl Gateway {
             bodies: Budget::new(settings.limits.bodies_bytes_max),
             connections: Arc::new(Semaphore::new(settings.limits.connections_max)),
             settings,
+            stream,
             ingest,
             clock,
             started: Instant::now(),
             metrics,
             fallback,
         };
-        Ok(Self { shared: Arc::new(shared), stream })
+        Ok(Self::over(Arc::new(shared)))
     }
 
-    /// The same gateway over another handle to the same stream: for an accept loop with a runtime of its own.
+    /// The same gateway with a lane of its own: for an accept loop with a runtime of its own.
     #[must_use]
-    pub fn with_stream(&self, stream: Stream) -> Self {
-        Self { shared: Arc::clone(&self.shared), stream }
+    pub fn another(&self) -> Self {
+        Self::over(Arc::clone(&self.shared))
+    }
+
+    fn over(shared: Arc<Shared>) -> Self {
+        let lane = shared.stream.lane();
+        Self { shared, lane, records: Mutex::default() }
+    }
+
+    /// The thread has nothing else to do. For a single-threaded runtime to call before it parks; without it answers may
+    /// take a millisecond longer.
+    pub fn rest(&self) {
+        self.lane.rest();
     }
 
     fn limits(&self) -> &Limits {
@@ -140,15 +161,69 @@ impl Gateway {
         }
         let events = records.len();
         let began = Instant::now();
-        let appended = self.stream.append(records).await.map_err(Refusal::Append)?;
+        let (asked, answer) = oneshot::channel();
+        self.lane.append(&records, Waiter::Request(asked)).map_err(Refusal::Append)?;
+        drop(records);
+        let stopped = |_| Err(AppendError::Failed { reason: "the gateway stopped".to_owned() });
+        let appended = answer.await.unwrap_or_else(stopped).map_err(Refusal::Append)?;
         self.shared.metrics.append.observe(began.elapsed());
         self.shared.metrics.accepted(events, appended.duplicates);
         Ok(())
     }
 
+    /// Gives a plain hit to the lane, which will see to its answer. An error is the answer, now.
+    fn take(
+        &self,
+        client: Client,
+        plain: &Plain<'_>,
+        head: &[u8],
+        line: &Arc<Line>,
+        began: Instant,
+    ) -> Result<(), Outcome> {
+        self.admit(client).map_err(Outcome::Refused)?;
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.clear();
+        let now = self.now();
+        let taken = self.shared.ingest.pixel(plain.query, &plain.caller, now, &mut records);
+        let id = match taken {
+            Ok(Taken::Stored(id)) => id,
+            Ok(Taken::Dropped(why)) => return Err(Outcome::Dropped(why)),
+            Err(error) => return Err(Outcome::Refused(error.into())),
+        };
+        let request = self.shared.metrics.last.has_room(now, true).then(|| plain::parts(head)).flatten();
+        let request = request.map(|request| Box::new((client, request)));
+        let hit = Hit { line: Arc::clone(line), id, began, closes: plain.closes, request };
+        let appended = self.lane.append(&records, Waiter::Hit(hit));
+        appended.map_err(|error| Outcome::Refused(Refusal::Append(error)))
+    }
+
     fn is_crowded(&self) -> bool {
         self.shared.connections.available_permits() < self.limits().connections_max / CROWDED_FREE_DIVISOR
     }
+}
+
+/// Takes a hit in its plainest form from a line; false when `head` is not one, and for hyper to read.
+fn plain_hit(gateway: &Gateway, peer: SocketAddr, line: &Arc<Line>, head: &[u8], began: Instant) -> bool {
+    let settings = &gateway.shared.settings;
+    if head.len() > settings.limits.head_bytes_max {
+        return false;
+    }
+    let Some(mut plain) = plain::read(head, &settings.pixel_path) else { return false };
+    let address = client::address(peer.ip(), &plain.forwarded, &settings.trusted_proxies);
+    plain.caller.address = Some(address);
+    gateway.shared.metrics.in_flight.inc();
+    line.begin();
+    let client = Client { address, peer, encrypted: false };
+    if let Err(outcome) = gateway.take(client, &plain, head, line, began) {
+        gateway.shared.metrics.in_flight.dec();
+        if gateway.shared.metrics.last.has_room(gateway.now(), false)
+            && let Some(request) = plain::parts(head)
+        {
+            gateway.remember(Door::Pixel, client, &request, &outcome);
+        }
+        gateway.say(line, &outcome, gateway.is_last(line, plain.closes));
+    }
+    true
 }
 
 /// Answers one request. Never fails: whatever goes wrong has a status.
@@ -158,7 +233,8 @@ async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Result<Respons
     if !request.body().is_end_stream() {
         visit.had_body.store(true, Ordering::Relaxed);
     }
-    let client = Client::of(visit.peer, request.headers(), &gateway.shared.settings.trusted_proxies);
+    let (peer, settings) = (visit.peer, &gateway.shared.settings);
+    let client = Client::of(peer, request.headers(), &settings.trusted_proxies, settings.tls.is_some());
     let door = gateway.door(request.uri().path());
     let (mut response, keep) = match door {
         Door::Pixel => {

@@ -92,6 +92,15 @@ async fn store(gateway: &Gateway, client: Client, request: &Parts) -> Result<Out
 }
 
 pub(super) fn response(outcome: &Outcome) -> Response<Body> {
+    let (headers, body) = answer(outcome);
+    let mut response = Response::new(Either::Left(body.into()));
+    *response.status_mut() = outcome.status();
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The headers and the body.
+pub(super) fn answer(outcome: &Outcome) -> (HeaderMap, Bytes) {
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("image/gif"));
     let no_store = "no-store, no-cache, must-revalidate, private, max-age=0";
@@ -118,10 +127,7 @@ pub(super) fn response(outcome: &Outcome) -> Response<Body> {
         }
         Outcome::Peeked | Outcome::Accepted(_) | Outcome::Unwanted(_) | Outcome::Refused(_) => {}
     }
-    let mut response = Response::new(Either::Left(body.into()));
-    *response.status_mut() = outcome.status();
-    *response.headers_mut() = headers;
-    response
+    (headers, body)
 }
 
 #[cfg(test)]

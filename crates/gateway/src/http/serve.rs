@@ -31,6 +31,22 @@ pub async fn serve(
     shutdown: CancellationToken,
     drain_max: Duration,
 ) -> Served {
+    let connections = async {
+        let gateway = gateway.clone();
+        accept(listener, gateway, shutdown, drain_max).await
+    };
+    tokio::select! {
+        served = connections => served,
+        never = gateway.deliver() => match never {},
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    gateway: Arc<Gateway>,
+    shutdown: CancellationToken,
+    drain_max: Duration,
+) -> Served {
     let mut connections = JoinSet::new();
     let mut acceptor = Acceptor { listener, gateway, refusing: false, full: false };
     loop {

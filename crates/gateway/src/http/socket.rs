@@ -1,4 +1,4 @@
-//! A TCP connection that gives up a client who stops reading.
+//! A connection, plain or encrypted, that gives up a client who stops reading.
 //!
 //! hyper limits how long a head may take, not how long a client may leave an answer unread; without a limit such
 //! clients would hold their connections for ever. The timer exists only while a write waits.
@@ -8,19 +8,22 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 
-pub(crate) struct Socket {
-    tcp: TcpStream,
+pub(crate) struct Socket<T> {
+    inner: T,
+    /// What was read from it already.
+    read: Bytes,
     write_idle_max: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl Socket {
-    pub(crate) fn new(tcp: TcpStream, write_idle_max: Duration) -> Self {
-        Self { tcp, write_idle_max, stalled: None }
+impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
+    /// A connection of which `read` has been read already.
+    pub(crate) fn new(inner: T, read: Bytes, write_idle_max: Duration) -> Self {
+        Self { inner, read, write_idle_max, stalled: None }
     }
 
     /// Says that nothing more will be sent, then throws away what still comes until the client closes too.
@@ -31,7 +34,7 @@ impl Socket {
             let mut discarded = 0;
             let mut piece = [0; 8 * 1024];
             while discarded < bytes_max {
-                match self.tcp.read(&mut piece).await? {
+                match self.inner.read(&mut piece).await? {
                     0 => break,
                     read => discarded += read,
                 }
@@ -56,19 +59,24 @@ impl Socket {
     }
 }
 
-impl AsyncRead for Socket {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Socket<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buffer)
+        if self.read.is_empty() {
+            return Pin::new(&mut self.inner).poll_read(cx, buffer);
+        }
+        let bytes = self.read.len().min(buffer.remaining());
+        buffer.put_slice(&self.read.split_to(bytes));
+        Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Socket {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.tcp).poll_write(cx, bytes);
+        let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
         self.watch(cx, written)
     }
 
@@ -77,19 +85,19 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.tcp).poll_write_vectored(cx, slices);
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
         self.watch(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        self.inner.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        Pin::new(&mut self.inner).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }

@@ -1,15 +1,21 @@
 //! The User-Agent: browser, system and device it names, and the kind of program behind it.
 //!
-//! Parsing costs far more than everything else in ingest, so what was found is cached by the raw text, bounded by
-//! bytes. Browser and system come from uap-core's patterns; the kind of program from the words below.
+//! Parsing costs far more than everything else in ingest, so what was found is cached by the raw bytes, with the part of
+//! the event's line that it makes, bounded by bytes. Browser and system come from uap-core's patterns; the kind of
+//! program from the words below.
 
+use std::borrow::Cow;
+use std::hash::Hasher;
 use std::sync::{Arc, LazyLock};
 
-use onepixel_event::Device;
+use onepixel_event::{AgentPart, Device, Event, EventId, Source, Time, limits};
 use quick_cache::{Weighter, sync::Cache};
+use siphasher::sip128::{Hasher128, SipHasher24};
 use ua_parser::{Regexes, os, user_agent};
 
+use super::flag::Flags;
 use super::kind::{self, Kind};
+use super::text;
 
 /// Texts the cache is laid out for; a busy site sees a few thousand a day.
 const CACHED_AGENTS: usize = 10_000;
@@ -17,6 +23,21 @@ const CACHED_AGENTS: usize = 10_000;
 const CACHED_BYTES: u64 = 4 * 1024 * 1024;
 /// What an entry weighs beside its texts.
 const ENTRY_BYTES: u64 = 200;
+
+/// A User-Agent as it is kept, and all that follows from it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Seen {
+    /// The text, fit to be kept.
+    pub(super) text: Option<Box<str>>,
+    /// What had to be repaired.
+    pub(super) flags: Flags,
+    /// What it tells.
+    pub(super) agent: Agent,
+    /// Its six fields as they stand in an event's line.
+    pub(super) part: AgentPart,
+    /// Stands for the text in the visitor's hash.
+    pub(super) digest: [u8; 16],
+}
 
 /// What one User-Agent tells.
 #[derive(Debug, Default, PartialEq)]
@@ -32,7 +53,7 @@ pub(super) struct Agent {
 /// Reads User-Agents and remembers the newest.
 #[derive(Debug)]
 pub(super) struct Agents {
-    seen: Cache<Box<str>, Arc<Agent>, Weight>,
+    seen: Cache<Box<[u8]>, Arc<Seen>, Weight>,
 }
 
 impl Agents {
@@ -42,28 +63,58 @@ impl Agents {
         Self { seen: Cache::with_weighter(CACHED_AGENTS, CACHED_BYTES, Weight) }
     }
 
-    /// What a User-Agent tells; the caller has cut it to its limit.
-    pub(super) fn read(&self, text: &str) -> Arc<Agent> {
-        if let Some(agent) = self.seen.get(text) {
-            return agent;
+    /// What a User-Agent tells; an empty one is none.
+    pub(super) fn read(&self, raw: &[u8]) -> Arc<Seen> {
+        if let Some(seen) = self.seen.get(raw) {
+            return seen;
         }
-        let agent = Arc::new(Agent::read(text));
-        self.seen.insert(text.into(), Arc::clone(&agent));
-        agent
+        let seen = Arc::new(Seen::read(raw));
+        // Behind the limit texts differ in nothing that is kept, and would cost memory for nothing.
+        if raw.len() <= limits::USER_AGENT_BYTES_MAX {
+            self.seen.insert(raw.into(), Arc::clone(&seen));
+        }
+        seen
     }
 }
 
 #[derive(Debug, Clone)]
 struct Weight;
 
-impl Weighter<Box<str>, Arc<Agent>> for Weight {
-    fn weight(&self, text: &Box<str>, _: &Arc<Agent>) -> u64 {
+impl Weighter<Box<[u8]>, Arc<Seen>> for Weight {
+    fn weight(&self, raw: &Box<[u8]>, seen: &Arc<Seen>) -> u64 {
         // What was found is at most as long as the text it was found in, give or take a family's name.
-        ENTRY_BYTES + 2 * text.len() as u64
+        ENTRY_BYTES + 3 * raw.len() as u64 + seen.part.bytes() as u64
+    }
+}
+
+impl Seen {
+    fn read(raw: &[u8]) -> Self {
+        let mut flags = Flags::default();
+        let text = text::line(text::utf8(raw, &mut flags), limits::USER_AGENT_BYTES_MAX, &mut flags);
+        let agent = Agent::read(text.as_deref().unwrap_or_default());
+        let mut hasher = SipHasher24::new();
+        hasher.write(text.as_deref().unwrap_or_default().as_bytes());
+        let digest = hasher.finish128().as_bytes();
+        let nothing = EventId::at(Time::from_ms(0), [0; 10]);
+        let mut event = Event::new(nothing, Time::from_ms(0), Source::Pixel, "", "");
+        event.user_agent = text.as_deref().map(Cow::Borrowed);
+        agent.fill(&mut event);
+        let part = event.agent_part();
+        Self { text: text.map(Cow::into_owned).map(Into::into), flags, agent, part, digest }
     }
 }
 
 impl Agent {
+    /// Fills an event's fields, all but the text.
+    pub(super) fn fill<'a>(&'a self, event: &mut Event<'a>) {
+        let text = |text: &'a Option<Box<str>>| text.as_deref().map(Cow::Borrowed);
+        event.browser = text(&self.browser);
+        event.browser_version = text(&self.browser_version);
+        event.os = text(&self.os);
+        event.os_version = text(&self.os_version);
+        event.device = self.device;
+    }
+
     fn read(text: &str) -> Self {
         if text.is_empty() {
             return Self { kind: Kind::Empty, ..Self::default() };

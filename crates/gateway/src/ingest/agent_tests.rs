@@ -129,11 +129,11 @@ fn knows_what_is_no_browser() {
 #[test]
 fn remembers_within_its_bound() {
     let agents = Agents::new();
-    let first = agents.read("curl/8.5.0");
-    assert!(Arc::ptr_eq(&first, &agents.read("curl/8.5.0")));
+    let first = agents.read(b"curl/8.5.0");
+    assert!(Arc::ptr_eq(&first, &agents.read(b"curl/8.5.0")));
     for i in 0..2500 {
-        agents.read(&format!("{i}{}", "-".repeat(1000)));
+        agents.read(format!("{i}{}", "-".repeat(1000)).as_bytes());
     }
     assert!(agents.seen.weight() <= CACHED_BYTES);
-    assert_eq!(agents.read("curl/8.5.0"), first);
+    assert_eq!(agents.read(b"curl/8.5.0"), first);
 }

@@ -4,29 +4,34 @@
 
 use std::borrow::Cow;
 
-use onepixel_event::{Class, Event, EventId, Time, limits};
+use onepixel_event::{AgentPart, Class, Event, EventId, Time, limits};
 
-use super::agent::Agent;
 use super::flag::Flags;
 use super::hit::{RawHit, UTM};
 use super::place::Place;
-use super::privacy::GpcPolicy;
-use super::{Caller, Ingest, class, language, referrer, text};
+use super::sender::Sender;
+use super::{Ingest, class, referrer, text};
 
 impl Ingest {
-    /// Builds the event and hands it to `keep`.
+    /// Builds the event and hands it to `keep`, with what its User-Agent makes of the line.
     pub(super) fn enrich<T>(
         &self,
         hit: RawHit<'_>,
-        caller: &Caller<'_>,
+        sender: &mut Sender<'_>,
         now: Time,
-        keep: impl FnOnce(&Event<'_>) -> T,
+        keep: impl FnOnce(&Event<'_>, &AgentPart) -> T,
     ) -> T {
         let mut flags = hit.flags;
-        let agent_text = header(caller.user_agent, limits::USER_AGENT_BYTES_MAX, &mut flags);
-        let agent = self.agents.read(agent_text.as_deref().unwrap_or_default());
-        let embedder = header(caller.referer, limits::URL_BYTES_MAX, &mut flags);
-        let page = page(hit.page, embedder.as_deref(), &mut flags);
+        flags.add(sender.flags);
+        let (class, reasons) =
+            class::of(sender.seen.agent.kind, hit.source, sender.caller.purpose, sender.caller.via);
+        let visitor = match hit.visitor {
+            _ if sender.is_anonymous => None,
+            // A back end's own address is no visitor; it names its visitors or has none.
+            None if class != Class::Server => sender.visitor(self, &hit.site, now).map(Cow::Owned),
+            given => given,
+        };
+        let page = page(hit.page, sender.embedder.as_deref(), &mut flags);
         let from = hit.referrer.map(|referrer| Place::referrer(referrer, &mut flags));
 
         let id = hit.id.unwrap_or_else(|| EventId::fresh(now));
@@ -42,43 +47,18 @@ impl Ingest {
             event.utm_source.as_deref(),
             event.utm_medium.as_deref(),
         );
-        fill_agent(&mut event, &agent);
-        let (class, reasons) = class::of(agent.kind, hit.source, caller.purpose, caller.via);
+        event.user_agent = sender.seen.text.as_deref().map(Cow::Borrowed);
+        sender.seen.agent.fill(&mut event);
         event.class = class;
         event.class_reasons = reasons.into_iter().map(Cow::Borrowed).collect();
-        event.language = caller.accept_language.and_then(language::first).map(Cow::Owned);
-        self.fill_caller(&mut event, hit.visitor, agent_text.as_deref(), caller);
-        event.user_agent = agent_text.as_deref().map(Cow::Borrowed);
-        event.flags = flags.codes().map(Cow::Borrowed).collect();
-        keep(&event)
-    }
-
-    /// Country, address and visitor: what can point at a person, after the policies.
-    fn fill_caller<'a>(
-        &'a self,
-        event: &mut Event<'a>,
-        visitor: Option<Cow<'a, str>>,
-        user_agent: Option<&str>,
-        caller: &Caller<'_>,
-    ) {
-        let address = caller.address.map(|address| address.to_canonical());
+        event.language = sender.language.as_deref().map(Cow::Borrowed);
+        let address = sender.caller.address.map(|address| address.to_canonical());
         event.country = address.and_then(|address| self.geo.as_ref()?.country(address)).map(Cow::Borrowed);
-        if caller.gpc && self.settings.gpc == GpcPolicy::Count {
-            return;
-        }
-        let kept = address.and_then(|address| self.settings.ip.kept(address));
-        event.ip = kept.map(|address| Cow::Owned(address.to_string()));
-        // A back end's own address is no visitor; it names its visitors or has none.
-        let hashed = address.filter(|_| event.class != Class::Server).map(|address| {
-            let user_agent = user_agent.unwrap_or_default();
-            self.salt.visitor(&event.site, address, user_agent, event.received_at)
-        });
-        event.visitor = visitor.or(hashed.map(Cow::Owned));
+        event.ip = sender.ip.as_deref().map(Cow::Borrowed);
+        event.visitor = visitor;
+        event.flags = flags.codes().map(Cow::Borrowed).collect();
+        keep(&event, &sender.seen.part)
     }
-}
-
-fn header<'a>(value: Option<&'a [u8]>, bytes_max: usize, flags: &mut Flags) -> Option<Cow<'a, str>> {
-    text::line(text::utf8(value?, flags), bytes_max, flags)
 }
 
 /// The page that is named, else the one that shows the pixel. `Referer` names that page and never its referrer: it
@@ -127,13 +107,4 @@ fn fill_campaign<'a>(
     event.utm_campaign = campaign;
     event.utm_term = term;
     event.utm_content = content;
-}
-
-fn fill_agent<'a>(event: &mut Event<'a>, agent: &'a Agent) {
-    let text = |text: &'a Option<Box<str>>| text.as_deref().map(Cow::Borrowed);
-    event.browser = text(&agent.browser);
-    event.browser_version = text(&agent.browser_version);
-    event.os = text(&agent.os);
-    event.os_version = text(&agent.os_version);
-    event.device = agent.device;
 }

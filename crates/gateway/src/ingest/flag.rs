@@ -55,6 +55,11 @@ impl Flags {
         self.0 |= 1 << flag as u16;
     }
 
+    /// Adds all flags of another set.
+    pub(super) fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
     /// The codes of what is set, in the order of the table.
     pub(super) fn codes(self) -> impl Iterator<Item = &'static str> {
         Flag::ALL.into_iter().filter(move |(flag, _)| self.0 & (1 << *flag as u16) != 0).map(|(_, code)| code)

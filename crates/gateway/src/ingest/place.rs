@@ -10,6 +10,7 @@ use url::{ParseError, Url};
 
 use super::flag::{Flag, Flags};
 use super::text;
+use super::whole::Whole;
 
 /// Host names longer than this do not exist (RFC 1035 allows 253).
 const HOST_BYTES_MAX: usize = 255;
@@ -23,13 +24,16 @@ const NO_HOST_NAME: &str = "host.invalid";
 pub(super) struct Place<'a> {
     /// The text to keep instead of the URL's normal form.
     text: Option<Cow<'a, str>>,
-    url: Option<Url>,
+    url: Option<Whole<'a>>,
     has_host: bool,
 }
 
 impl<'a> Place<'a> {
     /// Reads a page. A text without scheme is a path; `embedder`, the page that shows the pixel, then tells the host.
     pub(super) fn page(page: Cow<'a, str>, embedder: Option<&str>, flags: &mut Flags) -> Self {
+        if let Some(place) = Self::plain(&page, embedder) {
+            return place;
+        }
         match Url::parse(&page) {
             Ok(url) => Self::url_only(url, flags),
             Err(ParseError::RelativeUrlWithoutBase) => Self::relative(page, embedder, flags),
@@ -39,6 +43,9 @@ impl<'a> Place<'a> {
 
     /// Reads a referrer. A bare host is taken as one; a path belongs to the site itself and has no host.
     pub(super) fn referrer(referrer: Cow<'a, str>, flags: &mut Flags) -> Self {
+        if let Some(place) = Self::plain(&referrer, None) {
+            return place;
+        }
         match Url::parse(&referrer) {
             Ok(url) => Self::url_only(url, flags),
             Err(ParseError::RelativeUrlWithoutBase) if referrer.starts_with('/') => {
@@ -48,7 +55,7 @@ impl<'a> Place<'a> {
                 Ok(url)
                     if url.host_str().is_some_and(|host| host.contains('.')) && !has_credentials(&url) =>
                 {
-                    Self { text: Some(referrer), url: Some(url), has_host: true }
+                    Self { text: Some(referrer), url: Some(url.into()), has_host: true }
                 }
                 _ => Self::text_only(referrer, Flag::BadRef, flags),
             },
@@ -56,16 +63,35 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// A web address or a path in its normal form already, as nearly all are.
+    fn plain(text: &Cow<'a, str>, embedder: Option<&str>) -> Option<Self> {
+        if !text.starts_with('/') {
+            let url = Whole::plain(text.clone())?;
+            return Some(Self { text: None, url: Some(url), has_host: true });
+        }
+        let path = Whole::plain_path(text.clone())?;
+        match embedder {
+            None => Some(Self { text: None, url: Some(path), has_host: false }),
+            Some(embedder) => {
+                let url = path.at(&Whole::plain(embedder.into())?);
+                Some(Self { text: None, url: Some(url), has_host: true })
+            }
+        }
+    }
+
     /// The URL in its normal form, or the text that was given.
     pub(super) fn href(&self, flags: &mut Flags) -> Option<Cow<'_, str>> {
         let href =
-            self.text.as_deref().or(self.url.as_ref().map(Url::as_str)).filter(|href| !href.is_empty())?;
+            self.text.as_deref().or(self.url.as_ref().map(Whole::href)).filter(|href| !href.is_empty())?;
         Some(text::cut(Cow::Borrowed(href), limits::URL_BYTES_MAX, flags))
     }
 
     /// The host in lower case, without port.
     pub(super) fn host(&self) -> Option<Cow<'_, str>> {
-        let host = self.url.as_ref().filter(|_| self.has_host)?.host_str().filter(|host| !host.is_empty())?;
+        let host = self.url.as_ref().filter(|_| self.has_host)?.host();
+        if host.is_empty() {
+            return None;
+        }
         let host = &host[..host.floor_char_boundary(HOST_BYTES_MAX)];
         // The parser lowers the hosts of web addresses only, not those of apps.
         if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -98,7 +124,7 @@ impl<'a> Place<'a> {
             return Self { text: Some(text), url: None, has_host: false };
         }
         strip_credentials(&mut url, flags);
-        Self { text: None, url: Some(url), has_host: true }
+        Self { text: None, url: Some(url.into()), has_host: true }
     }
 
     fn relative(path: Cow<'a, str>, embedder: Option<&str>, flags: &mut Flags) -> Self {
@@ -110,7 +136,7 @@ impl<'a> Place<'a> {
         match base.and_then(|base| base.join(&path)) {
             // Two slashes, or what a browser takes for them, start a host of the path's own.
             Ok(url) if url.host_str() == Some(NO_HOST_NAME) && !has_credentials(&url) => {
-                Self { text: Some(path), url: Some(url), has_host: false }
+                Self { text: Some(path), url: Some(url.into()), has_host: false }
             }
             Ok(url) => Self::url_only(url, flags),
             Err(_) => Self::text_only(path, Flag::BadUrl, flags),

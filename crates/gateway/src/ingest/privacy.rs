@@ -46,6 +46,23 @@ impl IpPolicy {
     }
 }
 
+/// The address as text.
+pub(super) fn text(address: IpAddr) -> String {
+    let IpAddr::V4(address) = address else { return address.to_string() };
+    let mut text = String::with_capacity("255.255.255.255".len());
+    for (at, octet) in address.octets().into_iter().enumerate() {
+        if at > 0 {
+            text.push('.');
+        }
+        for place in [100, 10, 1] {
+            if octet >= place || place == 1 {
+                text.push(char::from(b'0' + octet / place % 10));
+            }
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +80,14 @@ mod tests {
         check("::ffff:203.0.113.7", "203.0.113.0", "203.0.113.7");
         check("2001:db8:1:2:3:4:5:6", "2001:db8:1::", "2001:db8:1:2:3:4:5:6");
         check("::1", "::", "::1");
+    }
+
+    #[test]
+    fn addresses_are_written_as_they_always_are() {
+        for octet in 0..=255 {
+            let address = Ipv4Addr::new(octet, 0, 10, 255 - octet);
+            assert_eq!(text(address.into()), address.to_string());
+        }
+        assert_eq!(text("2001:db8::1".parse().unwrap()), "2001:db8::1");
     }
 }

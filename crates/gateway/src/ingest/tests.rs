@@ -28,9 +28,11 @@ fn person() -> Caller<'static> {
 
 /// The line an event is kept as.
 fn line(ingest: &Ingest, hit: RawHit<'_>, caller: &Caller<'_>) -> Vec<u8> {
-    ingest.enrich(hit, caller, now(), |event| {
-        let mut line = Vec::new();
+    ingest.enrich(hit, &mut Sender::of(ingest, caller), now(), |event, agent| {
+        let (mut line, mut in_parts) = (Vec::new(), Vec::new());
         event.encode(&mut line);
+        event.encode_with(agent, &mut in_parts);
+        assert_eq!(line, in_parts);
         assert_eq!(Event::decode(&line).unwrap(), *event);
         line
     })
@@ -445,7 +447,7 @@ fn sources_and_classes_are_told_apart() {
     let ingest = ingest(IpPolicy::Truncate, GpcPolicy::Count);
     let class = |source, agent: &[u8]| {
         let caller = Caller { user_agent: Some(agent), ..person() };
-        ingest.enrich(RawHit::new(source), &caller, now(), |event| event.class)
+        ingest.enrich(RawHit::new(source), &mut Sender::of(&ingest, &caller), now(), |event, _| event.class)
     };
     assert_eq!(class(Source::Pixel, b"Mozilla/5.0"), Class::MailProxy);
     assert_eq!(class(Source::Pixel, b"curl/8.5.0"), Class::Bot);

@@ -67,9 +67,9 @@ impl VisitorSalt {
         Self { today: RwLock::new(Day::fresh(now)), file: Mutex::new(None) }
     }
 
-    /// The visitor's id for this day: 32 hexadecimal digits. Each part goes into the hash with its length, so that
+    /// The visitor's id for this day: 32 hexadecimal digits. What stands for the User-Agent is the caller's to say. Each part goes into the hash with its length, so that
     /// no two different visits can be written the same way.
-    pub(super) fn visitor(&self, site: &str, address: IpAddr, user_agent: &str, now: Time) -> String {
+    pub(super) fn visitor(&self, site: &str, address: IpAddr, user_agent: &[u8], now: Time) -> String {
         let mut hasher = SipHasher24::new_with_key(&self.key(now));
         let mut part = |bytes: &[u8]| {
             hasher.write_u64(bytes.len() as u64);
@@ -80,7 +80,7 @@ impl VisitorSalt {
             IpAddr::V4(address) => part(&address.octets()),
             IpAddr::V6(address) => part(&address.octets()),
         }
-        part(user_agent.as_bytes());
+        part(user_agent);
         hex(hasher.finish128().as_u128())
     }
 
@@ -129,8 +129,13 @@ impl Day {
 }
 
 fn hex(number: u128) -> String {
-    let digit = |at: u32| char::from(b"0123456789abcdef"[(number >> (124 - 4 * at) & 15) as usize]);
-    (0..32).map(digit).collect()
+    let mut digits = [0; 32];
+    for (byte, pair) in number.to_be_bytes().into_iter().zip(digits.chunks_exact_mut(2)) {
+        pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+    }
+    // Digits only, so always text.
+    std::str::from_utf8(&digits).unwrap_or_default().to_owned()
 }
 
 /// Writes the new key over the old one. Ingest goes on without: the key is in memory, and the old file must go.

@@ -13,14 +13,14 @@ fn at(ms: i64) -> Time {
 }
 
 fn visitor(salt: &VisitorSalt, ms: i64) -> String {
-    salt.visitor("blog", "203.0.113.7".parse().unwrap(), "Firefox", at(ms))
+    salt.visitor("blog", "203.0.113.7".parse().unwrap(), b"Firefox", at(ms))
 }
 
 #[test]
 fn every_part_counts_and_parts_do_not_run_together() {
     let salt = VisitorSalt::in_memory(at(NOON));
     let hash = |site: &str, address: &str, agent: &str| {
-        salt.visitor(site, address.parse().unwrap(), agent, at(NOON))
+        salt.visitor(site, address.parse().unwrap(), agent.as_bytes(), at(NOON))
     };
     let one = hash("blog", "203.0.113.7", "Firefox");
     assert_eq!(one, hash("blog", "203.0.113.7", "Firefox"));

@@ -16,3 +16,5 @@ mod pixel;
 mod proxies;
 mod shutdown;
 mod throttle;
+mod tls;
+mod ways;

@@ -156,7 +156,8 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn of(head: &RequestParts, trusted: &[IpNet]) -> Self {
-        let peer = head.extensions.get::<Client>().map(|client| client.peer.ip().to_canonical());
+        let client = head.extensions.get::<Client>();
+        let peer = client.map(|client| client.peer.ip().to_canonical());
         let trusted = peer.is_some_and(|peer| trusted.iter().any(|net| net.contains(&peer)));
         let last = |name: &HeaderName| {
             let value = head.headers.get_all(name).iter().next_back()?.to_str().ok()?;
@@ -166,7 +167,8 @@ impl Seen {
         let https =
             forwarded(&X_FORWARDED_PROTO).or_else(|| if trusted { forwarded_proto(head) } else { None });
         Self {
-            https: https.is_some_and(|proto| proto.eq_ignore_ascii_case("https")),
+            https: client.is_some_and(|client| client.encrypted)
+                || https.is_some_and(|proto| proto.eq_ignore_ascii_case("https")),
             host: forwarded(&X_FORWARDED_HOST)
                 .or_else(|| last(&HOST))
                 .or_else(|| head.uri.authority().map(ToString::to_string))
@@ -269,7 +271,7 @@ mod tests {
         fn check(peer: [u8; 4], headers: &[(&'static str, &str)], https: bool, host: &str) {
             let mut head = head(&[&[("host", "inner:1")], headers].concat(), "/");
             let peer = std::net::SocketAddr::from((peer, 1));
-            head.extensions.insert(Client { address: peer.ip(), peer });
+            head.extensions.insert(Client { address: peer.ip(), peer, encrypted: false });
             let seen = Seen::of(&head, &["10.0.0.0/8".parse().unwrap()]);
             assert_eq!((seen.https, seen.host.as_str()), (https, host), "{headers:?}");
         }

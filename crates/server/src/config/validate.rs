@@ -58,6 +58,10 @@ impl Settings {
             "this is what `config print` shows in place of a key; write the key itself".into()
         })?;
         self.dashboard_listen()?;
+        let (cert, key) = (&self.gateway.tls_cert, &self.gateway.tls_key);
+        check("gateway.tls_cert", format!("{cert:?}"), cert.is_empty() == key.is_empty(), || {
+            "gateway.tls_cert and gateway.tls_key go together: name both files, or neither".into()
+        })?;
         Archive::check_url(&self.archive.url)
             .map_err(|error| ConfigError::Value(format!("archive.url: {error}")))?;
         self.gateway().check().map_err(|error| ConfigError::Value(error.to_string()))
@@ -77,6 +81,7 @@ impl Settings {
             cors_origins: from.cors_origins.clone(),
             write_keys: from.write_keys.clone(),
             body_limit: usize::try_from(from.body_limit.0).unwrap_or(usize::MAX),
+            tls: None,
             limits: onepixel_gateway::Limits::default(),
         }
     }

@@ -154,7 +154,9 @@ async fn after_a_failed_sync_everything_is_refused_with_the_reason() {
 #[tokio::test]
 async fn a_segment_that_cannot_be_begun_is_begun_later() {
     let (disk, hand) = (SimDisk::new(), Hand::new());
-    let stream = open(&disk, plain(), &hand);
+    // Without a segment prepared ahead, each has to be begun and sealed when its time has come.
+    let growing = || Settings { durability: Durability::Interval(Duration::ZERO), ..plain() };
+    let stream = open(&disk, growing(), &hand);
     let mut expected = 0;
     while stream.state().segments < 3 {
         append(&stream, &[b'x'; 500]).await.unwrap();
@@ -173,11 +175,10 @@ async fn a_segment_that_cannot_be_begun_is_begun_later() {
             expected += 1;
         }
     }
-    let found = read_all(&mut stream.reader(0)).await;
+    stream.close().await;
+    let found = read_all(&mut open(&disk, growing(), &hand).reader(0)).await;
     assert_eq!(found.len(), expected);
     assert!(found.iter().all(|record| record.payload[..] == [b'x'; 500]));
-    stream.close().await;
-    assert_eq!(read_all(&mut open(&disk, plain(), &hand).reader(0)).await.len(), expected);
 }
 
 #[tokio::test]
@@ -227,4 +228,59 @@ async fn another_process_sees_no_more_than_recovery_would_keep() {
     crashed.take_away(&dir.join("durable"));
     assert_eq!(seen(&crashed), 0..5);
     assert!(extent(Arc::new(SimDisk::new()), dir).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_prepared_segment_takes_what_fits_when_nothing_else_does() {
+    let (disk, hand) = (SimDisk::new(), Hand::new());
+    let stream = open(&disk, plain(), &hand);
+    let mut expected = 0;
+    // Filled with zeros at the pace of the log, so that it is there when the second segment begins.
+    while stream.state().segments < 2 {
+        append(&stream, &[b'x'; 500]).await.unwrap();
+        expected += 1;
+    }
+    let newest = disk.names().into_iter().filter(|name| name.ends_with(".log")).max().unwrap();
+    let prepared = disk.bytes(&newest);
+    assert!(prepared.len() as u64 >= plain().segment_bytes && prepared.ends_with(&[0; 2000]), "{newest}");
+    disk.set_capacity(Some(disk.used()));
+    let mut refused = 0;
+    for _ in 0..20 {
+        match append(&stream, &[b'y'; 500]).await {
+            Ok(_) => expected += 1,
+            Err(error) => {
+                assert_eq!(error, AppendError::DiskFull);
+                refused += 1;
+            }
+        }
+    }
+    assert!((1..20).contains(&refused), "{refused}");
+    disk.set_capacity(None);
+    append(&stream, b"z").await.unwrap();
+    stream.close().await;
+    assert!(!disk.names().contains(&"spare".to_owned()));
+    for leaves in [Leaves::All, Leaves::Nothing] {
+        let disk = disk.after_crash(leaves, &mut Rng::new(0));
+        let found = read_all(&mut open(&disk, plain(), &hand).reader(0)).await;
+        assert_eq!((found.len(), &found[expected].payload[..]), (expected + 1, &b"z"[..]));
+    }
+}
+
+#[tokio::test]
+async fn what_is_prepared_and_not_used_is_no_damage() {
+    let (disk, hand) = (SimDisk::new(), Hand::new());
+    let stream = open(&disk, plain(), &hand);
+    let mut expected = 0;
+    while stream.state().segments < 2 {
+        append(&stream, &[b'x'; 500]).await.unwrap();
+        expected += 1;
+    }
+    for leaves in [Leaves::All, Leaves::Nothing] {
+        let disk = disk.after_crash(leaves, &mut Rng::new(0));
+        let (stream, recovered) = Stream::open(Arc::new(disk.clone()), plain(), hand.clock()).unwrap();
+        assert_eq!((recovered.next, recovered.cut), (expected, None), "zeros are nobody's write");
+        let newest = disk.names().into_iter().filter(|name| name.ends_with(".log")).max().unwrap();
+        assert!(!disk.bytes(&newest).ends_with(&[0; 100]), "they are cut when the log is opened");
+        assert_eq!(read_all(&mut stream.reader(0)).await.len() as u64, expected);
+    }
 }

@@ -318,6 +318,14 @@ impl Disk for SimDisk {
         if lives { Ok(()) } else { Err(Error::other("died")) }
     }
 
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        let mut state = self.lock();
+        let lives = state.step()?;
+        let file = state.names.remove(from).ok_or(Error::from(ErrorKind::NotFound))?;
+        state.names.insert(to.to_owned(), file);
+        if lives { Ok(()) } else { Err(Error::other("died")) }
+    }
+
     fn sync_dir(&self, _: &Path) -> Result<()> {
         let mut state = self.lock();
         if !state.step()? {
@@ -406,6 +414,10 @@ impl DiskFile for SimFile {
         state.files[self.file].lost.retain(|sector| !sectors.contains(sector));
         state.write_back(self.file);
         error.map_or(Ok(()), |error| Err(Error::from(error)))
+    }
+
+    fn prepare(&self, position: u64, bytes: u64) -> Result<()> {
+        self.write_at(&vec![0; usize::try_from(bytes).unwrap()], position)
     }
 
     fn sync(&self) -> Result<()> {

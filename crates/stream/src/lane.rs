@@ -1,0 +1,184 @@
+//! Lanes: one thread's own way into the log.
+//!
+//! Plain appends share one inbox and are answered one by one, each by a wake across threads. A lane has an inbox of its
+//! own, so that encoding an event takes no lock that another thread wants, and its answers come together: a commit
+//! wakes the lane's thread once, and the lane tells everyone who waits from within.
+//!
+//! When the writer is to commit is the lane's to say. A sync costs the same however many wait for it, so a lane that
+//! has answered many waits a little for as many to come again:
+//! - it offers what has gathered at once when three quarters of those who waited last time have come: the rest is taken
+//!   in while the disk works;
+//! - when its thread has nothing else to do ([`Lane::rest`]) it offers what there is, once it has waited for about as long
+//!   as the last commit and its answers took;
+//! - after a millisecond in any case.
+//!
+//! Where one waits at a time, three quarters of one are one: nobody waits for anybody.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use std::vec::Drain;
+
+use crate::batch::Records;
+use crate::inbox::{Inbox, Outcome, Settled};
+use crate::stream::Handle;
+use crate::{AppendError, Appended};
+
+/// A lane. `W` is whatever its owner needs to answer one append.
+///
+/// It needs two things from its thread: to run [`Lane::deliver`], without which answers never come, and to call
+/// [`Lane::rest`] whenever it has nothing else to do; without that appends may wait for a millisecond.
+pub struct Lane<W> {
+    handle: Arc<Handle>,
+    inbox: Arc<Inbox>,
+    waiters: Mutex<Waiters<W>>,
+    /// Offered as soon as so many appends have gathered and the writer has nothing to do.
+    enough: AtomicUsize,
+}
+
+/// After so long what has gathered is offered in any case. The timer's own step.
+const WAIT_MAX: Duration = Duration::from_millis(1);
+
+struct Waiters<W> {
+    all: VecDeque<W>,
+    /// The most that waited at once, forgotten by and by.
+    most: usize,
+    /// When the first of those that have gathered came, or when the last answers were out.
+    since: Instant,
+    /// When it was offered last.
+    offered: Instant,
+    /// How long the last commit and its answers took.
+    patience: Duration,
+}
+
+impl<W> Lane<W> {
+    pub(crate) fn new(handle: Arc<Handle>) -> Self {
+        let inbox = handle.shared.queue.lane();
+        Self { handle, inbox, waiters: Mutex::new(Waiters::new()), enough: AtomicUsize::new(1) }
+    }
+
+    /// Appends records, of which there is at least one; [`Lane::deliver`] will tell `waiter`.
+    ///
+    /// # Errors
+    /// [`AppendError::Closed`] and [`AppendError::Overloaded`]; nobody is told then.
+    pub fn append(&self, records: &Records, waiter: W) -> Result<(), AppendError> {
+        let queue = &self.handle.shared.queue;
+        queue.admit(records.bytes())?;
+        if let Err(error) = self.inbox.add(records, None, || self.waiters().all.push_back(waiter)) {
+            queue.release(records.bytes());
+            return Err(error);
+        }
+        let (gathered, enough) = (self.inbox.gathered(), self.enough.load(Ordering::Relaxed));
+        if gathered >= enough {
+            if queue.writer_sleeps() {
+                self.offer(&mut self.waiters());
+            }
+        } else if gathered == 1 {
+            // The time to wait begins.
+            self.waiters().since = Instant::now();
+            self.inbox.nudge();
+        }
+        Ok(())
+    }
+
+    /// The thread has nothing else to do: offers the writer what has gathered, if that has waited long enough. Cheap when it
+    /// is nothing.
+    pub fn rest(&self) {
+        if self.inbox.gathered() > 0 && !self.inbox.is_ready() {
+            let mut waiters = self.waiters();
+            if waiters.since.elapsed() >= waiters.patience {
+                self.offer(&mut waiters);
+            }
+        }
+    }
+
+    /// Gives `tell` those who wait, each with what became of the append, in order and all of a moment together, for ever.
+    /// Loses nothing when dropped and run again.
+    pub async fn deliver(
+        &self,
+        mut tell: impl FnMut(Drain<'_, (W, Result<Appended, AppendError>)>),
+    ) -> Infallible {
+        let mut settled = Vec::new();
+        let mut told = Vec::new();
+        loop {
+            if self.inbox.gathered() == 0 {
+                self.inbox.has_settled().await;
+            } else if tokio::time::timeout(WAIT_MAX, self.inbox.has_settled()).await.is_err() {
+                self.give_in();
+                continue;
+            }
+            self.claim(&mut settled, &mut told);
+            if !told.is_empty() {
+                tell(told.drain(..));
+                self.waiters().answered();
+            }
+        }
+    }
+
+    /// Fewer came than were waited for.
+    fn give_in(&self) {
+        let mut waiters = self.waiters();
+        let gathered = self.inbox.gathered();
+        if gathered > 0 && !self.inbox.is_ready() {
+            waiters.most = gathered;
+            self.enough.store(enough(gathered), Ordering::Relaxed);
+            self.offer(&mut waiters);
+        }
+    }
+
+    /// Takes what has settled and finds who waits for it. One lock for both, as several may deliver.
+    fn claim(&self, settled: &mut Vec<Settled>, told: &mut Vec<(W, Outcome)>) {
+        let mut waiters = self.waiters();
+        self.inbox.swap_settled(settled);
+        if settled.is_empty() {
+            return;
+        }
+        waiters.most = waiters.all.len().max(waiters.most * 7 / 8);
+        self.enough.store(enough(waiters.most), Ordering::Relaxed);
+        for Settled { mut frame, start, result } in settled.drain(..) {
+            let outcomes = frame.outcomes(start, &result).map(|(_, outcome)| outcome);
+            told.extend(outcomes.map_while(|outcome| Some((waiters.all.pop_front()?, outcome))));
+            self.inbox.give_back(frame);
+        }
+    }
+
+    fn offer(&self, waiters: &mut Waiters<W>) {
+        waiters.offered = Instant::now();
+        self.handle.shared.queue.offer(&self.inbox);
+    }
+
+    fn waiters(&self) -> MutexGuard<'_, Waiters<W>> {
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<W> Waiters<W> {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { all: VecDeque::new(), most: 0, since: now, offered: now, patience: Duration::ZERO }
+    }
+
+    fn answered(&mut self) {
+        self.since = Instant::now();
+        self.patience = (self.since - self.offered).min(WAIT_MAX);
+    }
+}
+
+/// How many have to have gathered where so many wait.
+fn enough(most: usize) -> usize {
+    (most * 3 / 4).max(1)
+}
+
+impl<W> Drop for Lane<W> {
+    fn drop(&mut self) {
+        self.handle.shared.queue.forget(&self.inbox);
+    }
+}
+
+impl<W> std::fmt::Debug for Lane<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lane").finish_non_exhaustive()
+    }
+}

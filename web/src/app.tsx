@@ -1,0 +1,112 @@
+// The frame around every page: who is signed in, where the viewer is, and what the keyboard does everywhere.
+import type { ComponentType } from "preact";
+import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { Boundary } from "./parts/boundary";
+import { Header } from "./parts/header";
+import { ShortcutsDialog } from "./parts/shortcuts";
+import { TroubleBox } from "./parts/trouble";
+import { Dashboard } from "./pages/dashboard";
+import { SignIn } from "./pages/sign_in";
+import { type Trouble, ask, asTrouble } from "./state/api";
+import { SharedContext } from "./state/context";
+import { useKeys } from "./state/keys";
+import { takeToken } from "./state/token";
+import { PLACES, type Place, type View, read, write } from "./state/view";
+import { t } from "./text";
+import type { Session } from "./types";
+
+/** Pages that are loaded when they are opened: the first screen needs none of them. */
+const LATER: Record<Exclude<Place, "/">, () => Promise<{ default: ComponentType }>> = {
+  "/pipeline": () => import("./pages/pipeline"),
+  "/inspector": () => import("./pages/inspector"),
+  "/setup": () => import("./pages/setup"),
+  "/access": () => import("./pages/access"),
+};
+/** The one-time token, out of the address before anything else runs. */
+const token = takeToken();
+
+const here = (): View => read(location.pathname, location.search);
+
+export function App() {
+  const [view, setView] = useState(here);
+  const [session, setSession] = useState<Session | null>(null);
+  const [trouble, setTrouble] = useState<Trouble | null>(null);
+  const [help, setHelp] = useState(false);
+  const go = useCallback((next: View, replace = false) => {
+    history[replace ? "replaceState" : "pushState"](null, "", write(next));
+    setView(next);
+  }, []);
+  useEffect(() => {
+    const back = () => setView(here());
+    addEventListener("popstate", back);
+    return () => removeEventListener("popstate", back);
+  }, []);
+  const refreshSession = useCallback(() => {
+    const link = here().link;
+    ask<Session>(`session${link ? `?link=${encodeURIComponent(link)}` : ""}`).then(
+      (found) => {
+        setSession(found);
+        setTrouble(null);
+      },
+      (error: unknown) => setTrouble(asTrouble(error)),
+    );
+  }, []);
+  useEffect(() => {
+    if (token) {
+      ask<Session>("session", { method: "POST", body: { token } }).then(
+        (found) => {
+          setSession(found);
+          if (!found.password_set) go({ ...here(), place: "/access" }, true);
+        },
+        (error: unknown) => {
+          tokenTrouble = asTrouble(error);
+          refreshSession();
+        },
+      );
+    } else refreshSession();
+  }, [refreshSession]);
+  const signedOut = useCallback(() => setSession((old) => (old?.signed_in ? { ...old, signed_in: false, scope: null } : old)), []);
+  const shared = useMemo(() => session && { view, session, go, signedOut, refreshSession }, [view, session, go, signedOut, refreshSession]);
+  const inside = session?.signed_in === true && session.scope !== "public";
+  useKeys({
+    "?": () => setHelp((on) => !on),
+    ...(inside && Object.fromEntries(PLACES.map((place, index) => [`shift+${index + 1}`, () => go({ ...here(), place, wall: false })]))),
+  });
+
+  useEffect(() => {
+    const place = t.nav[view.place];
+    document.title = [view.place === "/" ? view.site : place, t.product].filter(Boolean).join(" · ");
+  }, [view.place, view.site]);
+
+  if (trouble && !shared) {
+    return <main class="alone"><TroubleBox trouble={trouble} retry={refreshSession} /></main>;
+  }
+  if (!shared) return <main class="alone" aria-busy="true"><p class="quiet">{token ? t.signIn.withToken : t.loading}</p></main>;
+  if (!shared.session.signed_in) {
+    return <SignIn session={shared.session} tokenTrouble={tokenTrouble} publicLink={view.link !== ""} signedIn={(found) => { tokenTrouble = null; setSession(found); }} />;
+  }
+  return (
+    <SharedContext.Provider value={shared}>
+      <a class="skip" href="#content">{t.skip}</a>
+      <Header openHelp={() => setHelp(true)} />
+      <Boundary key={view.place}>
+        {view.place === "/" || shared.session.scope === "public" ? <Dashboard /> : <Later place={view.place} />}
+      </Boundary>
+      {help && <ShortcutsDialog close={() => setHelp(false)} />}
+    </SharedContext.Provider>
+  );
+}
+
+let tokenTrouble: Trouble | null = null;
+
+function Later({ place }: { place: Exclude<Place, "/"> }) {
+  const [Page, setPage] = useState<ComponentType | null>(null);
+  const [failed, setFailed] = useState<Trouble | null>(null);
+  const load = () => {
+    setFailed(null);
+    LATER[place]().then((module) => setPage(() => module.default), (error: unknown) => setFailed(asTrouble(error)));
+  };
+  useEffect(load, [place]);
+  if (failed) return <main id="content" class="page"><TroubleBox trouble={failed} retry={load} /></main>;
+  return Page ? <Page /> : <main id="content" class="page" aria-busy="true" />;
+}

@@ -1,0 +1,1 @@
+export { create, type Onepixel, type Options, type Props } from "./core.js";
