@@ -24,3 +24,4 @@ mod load;
 mod openapi;
 mod operations;
 mod pages;
+mod questions;

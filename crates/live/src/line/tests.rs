@@ -1,3 +1,5 @@
+//! Tests of what is read from a line.
+
 use std::borrow::Cow;
 
 use onepixel_event::{Device, EventId, Props, ReferrerGroup, Time};
