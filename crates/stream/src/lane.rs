@@ -4,19 +4,20 @@
 //! own, so that encoding an event takes no lock that another thread wants, and its answers come together: a commit
 //! wakes the lane's thread once, and the lane tells everyone who waits from within.
 //!
-//! When the writer is to commit is the lane's to say. A sync costs the same however many wait for it, so a lane that
-//! has answered many waits a little for as many to come again:
-//! - it offers what has gathered at once when three quarters of those who waited last time have come: the rest is taken
-//!   in while the disk works;
-//! - when its thread has nothing else to do ([`Lane::rest`]) it offers what there is, once it has waited for about as long
-//!   as the last commit and its answers took;
-//! - after a millisecond in any case.
+//! When to commit is the lane's to say. A sync costs the same however many wait for it, so a lane that has answered many
+//! waits a little for as many to come again. When its thread has nothing else to do ([`Lane::rest`]) it commits what has
+//! gathered, if that is three quarters of those who waited last time, or if it has waited for about as long as the last
+//! commit and its answers took; after a millisecond in any case. Where one waits at a time, three quarters of one are
+//! one: nobody waits for anybody.
 //!
-//! Where one waits at a time, three quarters of one are one: nobody waits for anybody.
+//! Who commits depends on the disk. If it syncs in less than a millisecond, the lane's thread does so itself: it has
+//! nothing else to do, and handing over to the writer's thread and back costs more processor than the sync. Else, or when
+//! the writer is at work for another lane, or when so much has gathered that the thread should go on taking more
+//! meanwhile, the writer's thread does.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::vec::Drain;
@@ -29,14 +30,20 @@ use crate::{AppendError, Appended};
 /// A lane. `W` is whatever its owner needs to answer one append.
 ///
 /// It needs two things from its thread: to run [`Lane::deliver`], without which answers never come, and to call
-/// [`Lane::rest`] whenever it has nothing else to do; without that appends may wait for a millisecond.
+/// [`Lane::rest`] whenever it has nothing else to do, from a place that may block as long as a sync takes; without that
+/// appends wait for a millisecond.
 pub struct Lane<W> {
     handle: Arc<Handle>,
     inbox: Arc<Inbox>,
     waiters: Mutex<Waiters<W>>,
-    /// Offered as soon as so many appends have gathered and the writer has nothing to do.
+    /// So many appends are worth a commit.
     enough: AtomicUsize,
+    /// Somebody says when the thread has nothing else to do.
+    rests: AtomicBool,
 }
+
+/// So many appends are written by the writer's thread while this one takes more.
+const MANY: usize = 256;
 
 /// After so long what has gathered is offered in any case. The timer's own step.
 const WAIT_MAX: Duration = Duration::from_millis(1);
@@ -47,8 +54,10 @@ struct Waiters<W> {
     most: usize,
     /// When the first of those that have gathered came, or when the last answers were out.
     since: Instant,
-    /// When it was offered last.
+    /// When the last commit began.
     offered: Instant,
+    /// A timer runs for what has gathered.
+    timed: bool,
     /// How long the last commit and its answers took.
     patience: Duration,
 }
@@ -56,7 +65,13 @@ struct Waiters<W> {
 impl<W> Lane<W> {
     pub(crate) fn new(handle: Arc<Handle>) -> Self {
         let inbox = handle.shared.queue.lane();
-        Self { handle, inbox, waiters: Mutex::new(Waiters::new()), enough: AtomicUsize::new(1) }
+        Self {
+            handle,
+            inbox,
+            waiters: Mutex::new(Waiters::new()),
+            enough: AtomicUsize::new(1),
+            rests: AtomicBool::new(false),
+        }
     }
 
     /// Appends records, of which there is at least one; [`Lane::deliver`] will tell `waiter`.
@@ -70,27 +85,39 @@ impl<W> Lane<W> {
             queue.release(records.bytes());
             return Err(error);
         }
-        let (gathered, enough) = (self.inbox.gathered(), self.enough.load(Ordering::Relaxed));
-        if gathered >= enough {
-            if queue.writer_sleeps() {
-                self.offer(&mut self.waiters());
-            }
-        } else if gathered == 1 {
+        let gathered = self.inbox.gathered();
+        if gathered == 1 {
             // The time to wait begins.
             self.waiters().since = Instant::now();
+        }
+        let rests = self.rests.load(Ordering::Relaxed);
+        let many = if rests && self.handle.is_quick() { MANY } else { self.enough.load(Ordering::Relaxed) };
+        if gathered >= many && queue.writer_sleeps() {
+            self.offer(&mut self.waiters());
+        } else if gathered == 1 && !rests {
             self.inbox.nudge();
         }
         Ok(())
     }
 
-    /// The thread has nothing else to do: offers the writer what has gathered, if that has waited long enough. Cheap when it
-    /// is nothing.
+    /// The thread has nothing else to do: commits what has gathered, if that has waited long enough. Cheap when it is
+    /// nothing.
     pub fn rest(&self) {
-        if self.inbox.gathered() > 0 && !self.inbox.is_ready() {
-            let mut waiters = self.waiters();
-            if waiters.since.elapsed() >= waiters.patience {
-                self.offer(&mut waiters);
+        self.rests.store(true, Ordering::Relaxed);
+        let gathered = self.inbox.gathered();
+        if gathered == 0 || self.inbox.is_ready() {
+            return;
+        }
+        let mut waiters = self.waiters();
+        let is_enough = gathered >= self.enough.load(Ordering::Relaxed);
+        if is_enough || waiters.since.elapsed() >= waiters.patience {
+            waiters.begin();
+            drop(waiters);
+            if !self.handle.commit_here(&self.inbox) {
+                self.handle.shared.queue.offer(&self.inbox);
             }
+        } else if !std::mem::replace(&mut waiters.timed, true) {
+            self.inbox.nudge();
         }
     }
 
@@ -145,7 +172,7 @@ impl<W> Lane<W> {
     }
 
     fn offer(&self, waiters: &mut Waiters<W>) {
-        waiters.offered = Instant::now();
+        waiters.begin();
         self.handle.shared.queue.offer(&self.inbox);
     }
 
@@ -157,7 +184,19 @@ impl<W> Lane<W> {
 impl<W> Waiters<W> {
     fn new() -> Self {
         let now = Instant::now();
-        Self { all: VecDeque::new(), most: 0, since: now, offered: now, patience: Duration::ZERO }
+        Self {
+            all: VecDeque::new(),
+            most: 0,
+            since: now,
+            offered: now,
+            timed: false,
+            patience: Duration::ZERO,
+        }
+    }
+
+    fn begin(&mut self) {
+        self.offered = Instant::now();
+        self.timed = false;
     }
 
     fn answered(&mut self) {

@@ -127,29 +127,33 @@ impl Queue {
         self.writer_sleeps.load(Ordering::Relaxed)
     }
 
-    /// Waits for work, at most this long, and puts it into the group. After that long it takes what nobody offered, too.
-    pub(crate) fn take(&self, patience: Duration, group: &mut Group) -> Work {
-        self.collect(group, Inbox::is_ready);
-        if group.frames.is_empty() {
-            let mut bell = lock(&self.bell);
-            self.writer_sleeps.store(true, Ordering::SeqCst);
-            let idle = |bell: &mut Bell| !bell.closing && !self.has_work();
-            let waited = self.rings.wait_timeout_while(bell, patience, idle);
-            let timed_out;
-            (bell, timed_out) = waited.map_or_else(
-                |poisoned| (poisoned.into_inner().0, true),
-                |(bell, timeout)| (bell, timeout.timed_out()),
-            );
-            self.writer_sleeps.store(false, Ordering::SeqCst);
-            let closing = bell.closing;
-            drop(bell);
-            self.collect(group, |inbox| timed_out || closing || inbox.is_ready());
-            if group.frames.is_empty() && closing {
-                self.close_inboxes(group);
-                return if group.frames.is_empty() { Work::Close } else { Work::Commit };
-            }
+    /// Waits until somebody offers something or the queue closes, at most this long; true if it was that long. Then what
+    /// nobody offered is to be taken, too.
+    pub(crate) fn wait(&self, patience: Duration) -> bool {
+        let bell = lock(&self.bell);
+        self.writer_sleeps.store(true, Ordering::SeqCst);
+        let idle = |bell: &mut Bell| !bell.closing && !self.has_work();
+        let waited = self.rings.wait_timeout_while(bell, patience, idle);
+        let timed_out = waited.map_or(true, |(_bell, timeout)| timeout.timed_out());
+        self.writer_sleeps.store(false, Ordering::SeqCst);
+        timed_out
+    }
+
+    /// Puts what was offered into the group, or `all` there is.
+    pub(crate) fn take(&self, all: bool, group: &mut Group) -> Work {
+        let closing = lock(&self.bell).closing;
+        self.collect(group, |inbox| all || closing || inbox.is_ready());
+        if group.frames.is_empty() && closing {
+            self.close_inboxes(group);
+            return if group.frames.is_empty() { Work::Close } else { Work::Commit };
         }
         if group.frames.is_empty() { Work::Idle } else { Work::Commit }
+    }
+
+    /// Puts what was offered into the group; false when that is nothing.
+    pub(crate) fn take_offered(&self, group: &mut Group) -> bool {
+        self.collect(group, Inbox::is_ready);
+        !group.frames.is_empty()
     }
 
     /// Lets nothing in any more and refuses what is in: the writer is gone.
@@ -219,7 +223,8 @@ mod tests {
 
     fn taken(queue: &Queue) -> (Work, usize) {
         let mut group = Group::default();
-        let work = queue.take(Duration::ZERO, &mut group);
+        let all = queue.wait(Duration::ZERO);
+        let work = queue.take(all, &mut group);
         (work, group.frames.len())
     }
 

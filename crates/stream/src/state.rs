@@ -66,6 +66,8 @@ pub(crate) struct Shared {
     pub released: AtomicU64,
     /// The disk refused a write for lack of space, whatever it says about its free space.
     pub exhausted: AtomicBool,
+    /// Commits take so little time that any thread may make one.
+    pub is_quick: AtomicBool,
     written: AtomicU64,
     stored_bytes: AtomicU64,
     segments: AtomicU64,
@@ -82,6 +84,7 @@ impl Shared {
             published: watch::Sender::new(published),
             released: AtomicU64::new(0),
             exhausted: AtomicBool::new(false),
+            is_quick: AtomicBool::new(false),
             written: AtomicU64::new(0),
             stored_bytes: AtomicU64::new(0),
             segments: AtomicU64::new(0),

@@ -1,10 +1,11 @@
 //! The handle to the log.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use crate::batch::Records;
 use crate::disk::{Disk, DiskFile};
+use crate::inbox::Inbox;
 use crate::lane::Lane;
 use crate::log::Log;
 use crate::queue::Queue;
@@ -12,7 +13,7 @@ use crate::recovery::Found;
 use crate::retention::Retention;
 use crate::space::Space;
 use crate::state::{Cut, Recovered, Shared, State};
-use crate::writer::{Writer, load_keys};
+use crate::writer::{self, Writer, load_keys};
 use crate::{AppendError, Clock, Offset, OpenError, Reader, Settings, recovery, segment};
 
 /// The name of the file that the log's owner holds locked.
@@ -37,6 +38,7 @@ pub struct Stream {
 /// Closes the queue when the last handle goes.
 pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
+    writer: Arc<Mutex<Option<Writer>>>,
     disk: Arc<dyn Disk>,
     settings: Settings,
 }
@@ -67,8 +69,9 @@ impl Stream {
         let shared = Arc::new(Shared::new(&log, Queue::new(settings.admission_bytes_max), space));
         let retention = Retention::new(settings.retention, clock);
         let writer = Writer::new(log, Arc::clone(&shared), keys, &settings, retention);
-        start(writer, lock).map_err(OpenError::io(dir))?;
-        Ok((Self { handle: Arc::new(Handle { shared, disk, settings }) }, recovered))
+        let writer = Arc::new(Mutex::new(Some(writer)));
+        start(&shared, &writer, lock).map_err(OpenError::io(dir))?;
+        Ok((Self { handle: Arc::new(Handle { shared, writer, disk, settings }) }, recovered))
     }
 
     /// Appends and waits until the records are durable (or written, see [`crate::Durability`]). A dropped future
@@ -129,6 +132,27 @@ impl std::fmt::Debug for Stream {
     }
 }
 
+impl Handle {
+    /// Whether a commit takes so little time that any thread may make one.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.shared.is_quick.load(Ordering::Relaxed)
+    }
+
+    /// Commits on this thread what the inbox holds, with all else that was offered. False if the writer's thread should:
+    /// the disk is slow, or somebody is at it.
+    pub(crate) fn commit_here(&self, inbox: &Inbox) -> bool {
+        if !self.is_quick() {
+            return false;
+        }
+        let Ok(mut held) = self.writer.try_lock() else { return false };
+        let Some(writer) = held.as_mut() else { return false };
+        inbox.make_ready();
+        // The end is the writer's thread's to see to.
+        writer.commit_offered();
+        true
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
         self.shared.queue.close();
@@ -153,9 +177,14 @@ fn cut(found: &Found, settings: &Settings) -> Option<Cut> {
 }
 
 /// Starts the writer's thread, which holds the folder's lock until the log is shut down.
-fn start(writer: Writer, lock: Box<dyn DiskFile>) -> std::io::Result<()> {
+fn start(
+    shared: &Arc<Shared>,
+    writer: &Arc<Mutex<Option<Writer>>>,
+    lock: Box<dyn DiskFile>,
+) -> std::io::Result<()> {
     let thread = std::thread::Builder::new().name("stream-writer".to_owned());
-    let running = thread.spawn(move || writer.run(lock))?;
+    let (shared, writer) = (Arc::clone(shared), Arc::clone(writer));
+    let running = thread.spawn(move || writer::run(shared, &writer, lock))?;
     // It ends by itself once the queue is closed; `close` waits for what it publishes at its end.
     drop(running);
     Ok(())

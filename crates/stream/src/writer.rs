@@ -1,11 +1,11 @@
-//! The writer: the one thread that appends.
+//! The writer: whoever holds it appends, and nobody else.
 //!
 //! Takes all that is queued, writes each frame, syncs once, then answers every caller. Promises that an answered
 //! append survives a crash ([`Durability::Always`]), and that a key which was stored is not stored again. After a
 //! failed sync it takes nothing more: a sync that is tried again may succeed without having written.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::disk::DiskFile;
@@ -21,10 +21,13 @@ use crate::{AppendError, Key, Offset, OpenError, Settings, record, sidecar};
 /// How often the writer looks after the log when nothing is appended.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 
+/// Commits that take less than this may be made by any thread that waits for one anyway.
+const QUICK: Duration = Duration::from_millis(1);
+
 /// Why a log without its folder fails.
 const FOLDER_GONE: &str = "its folder was moved or deleted while it was open";
 
-/// The writer's thread.
+/// The writer. It has a thread of its own, and lends itself to a lane's thread that has nothing else to do.
 pub(crate) struct Writer {
     log: Log,
     shared: Arc<Shared>,
@@ -44,6 +47,8 @@ pub(crate) struct Writer {
     /// Bytes of the frames that were just written.
     committed_bytes: u64,
     segment_bytes: u64,
+    /// How long commits take.
+    took: Duration,
 }
 
 impl Writer {
@@ -70,27 +75,8 @@ impl Writer {
             missing_bytes: 0,
             committed_bytes: 0,
             segment_bytes: settings.segment_bytes,
+            took: QUICK,
         }
-    }
-
-    /// Works until the queue is closed and empty, then lets go of the folder's lock and says so.
-    pub(crate) fn run(mut self, lock: Box<dyn DiskFile>) {
-        let closed = Closed(Arc::clone(&self.shared));
-        let lock = lock;
-        loop {
-            let patience = self.patience();
-            match self.shared.queue.take(patience, &mut self.group) {
-                Work::Commit => self.commit(),
-                Work::Idle => {}
-                Work::Close => break,
-            }
-            self.sync_if_due();
-            self.keep_up();
-        }
-        self.finish();
-        drop(self);
-        drop(lock);
-        drop(closed);
     }
 
     fn patience(&self) -> Duration {
@@ -107,8 +93,33 @@ impl Writer {
         }
     }
 
+    /// Commits what was offered, or `all` there is, and sees to what is due. False when nothing more will come.
+    pub(crate) fn work(&mut self, all: bool) -> bool {
+        let work = self.shared.queue.take(all, &mut self.group);
+        if work == Work::Commit {
+            self.commit();
+        }
+        self.sync_if_due();
+        self.keep_up();
+        work != Work::Close
+    }
+
+    /// Commits what was offered.
+    pub(crate) fn commit_offered(&mut self) {
+        if self.shared.queue.take_offered(&mut self.group) {
+            self.commit();
+        }
+    }
+
+    /// Remembers how long commits take: a quarter of the last one, three of those before.
+    fn is_quick(&mut self, took: Duration) {
+        self.took = (self.took * 3 + took) / 4;
+        self.shared.is_quick.store(self.took < QUICK, Ordering::Relaxed);
+    }
+
     /// Writes the group's frames, syncs once, and tells everybody in them what became of their appends.
     fn commit(&mut self) {
+        let began = Instant::now();
         let mut group = std::mem::take(&mut self.group);
         let mut written = std::mem::take(&mut self.written);
         written.extend(group.frames.iter_mut().map(|(frame, _)| self.write(frame)));
@@ -123,6 +134,7 @@ impl Writer {
             self.answer(frame, lane, written);
         }
         (self.group, self.written) = (group, written);
+        self.is_quick(began.elapsed());
         self.prepare();
     }
 
@@ -283,6 +295,7 @@ impl Writer {
         self.shared.publish(&self.log);
     }
 
+    /// Makes durable what was written, for the end.
     fn finish(&mut self) {
         if self.shared.failure().is_none() {
             self.sync_now();
@@ -302,6 +315,26 @@ struct Written {
     /// The offset of its first record.
     start: Offset,
     result: Result<(), AppendError>,
+}
+
+/// The writer's thread: works until the queue is closed and empty, then lets go of the folder's lock and says so.
+pub(crate) fn run(shared: Arc<Shared>, writer: &Mutex<Option<Writer>>, lock: Box<dyn DiskFile>) {
+    let closed = Closed(Arc::clone(&shared));
+    let lock = lock;
+    let mut patience = Duration::ZERO;
+    loop {
+        let all = shared.queue.wait(patience);
+        let mut held = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(at_work) = held.as_mut() else { break };
+        if !at_work.work(all) {
+            at_work.finish();
+            *held = None;
+            break;
+        }
+        patience = at_work.patience();
+    }
+    drop(lock);
+    drop(closed);
 }
 
 /// Tells readers that the writer has stopped, however it did.
