@@ -73,11 +73,6 @@ pub(super) fn day() -> Vec<Vec<u8>> {
     times.into_iter().map(|time| line(Time::from_ms(time), &mut random)).collect()
 }
 
-/// A number as the dashboard groups it in English.
-pub(super) fn grouped(number: usize) -> String {
-    if number < 1000 { number.to_string() } else { format!("{},{:03}", number / 1000, number % 1000) }
-}
-
 fn line(at: Time, random: &mut Random) -> Vec<u8> {
     let id = EventId::parse(&random.uuid().to_string()).unwrap();
     let (site, host, path) = choose(PAGES, random);

@@ -1,8 +1,8 @@
 //! How often somebody may try to sign in: a few times at once and then slowly, for each address and over all of them.
 //!
-//! Counts before the attempt is looked at, so that many at once are no way around it, and forgets an address that
-//! succeeded. The limit over all addresses is on passwords only: a one-time link cannot be guessed, and must work
-//! for the owner while a crowd guesses.
+//! A password counts before it is looked at, so that many at once are no way around it; a link counts when it is wrong,
+//! as it cannot be guessed and must work for its owner while a crowd guesses. An address that succeeded is forgotten.
+//! The limit over all addresses is on passwords only.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

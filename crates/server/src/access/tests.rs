@@ -152,6 +152,15 @@ async fn guessing_is_slow() {
     }
     let right = rig.access.sign_in_with_password(PASSWORD.into(), HERE).await;
     let Err(AccessError::TooMany { wait_ms }) = right else { panic!("{right:?}") };
+    assert!(matches!(rig.access.sign_in("no link", HERE), Err(AccessError::TooMany { .. })));
+    let link = rig.access.print_sign_in().unwrap();
+    assert!(
+        rig.access.sign_in(link.text(), HERE).is_ok(),
+        "who holds the link is not kept out by who guesses"
+    );
+    for _ in 0..5 {
+        drop(rig.access.sign_in_with_password("not the password".into(), HERE).await);
+    }
     rig.pass(wait_ms);
     assert!(rig.access.sign_in_with_password(PASSWORD.into(), HERE).await.is_ok());
 }

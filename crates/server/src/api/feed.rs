@@ -32,8 +32,8 @@ use filter::Filter;
 pub(crate) use tail::Tail;
 use tail::{Hit, Piece};
 
-/// Open feeds at most: each holds a connection and what it was not given yet. A third is kept for those who signed in.
-pub(crate) const CLIENTS_MAX: usize = 48;
+/// Open feeds at most: each holds a connection and what it was not given yet. Half of them are kept for those who signed in.
+pub(crate) const CLIENTS_MAX: usize = 64;
 pub(crate) const PUBLIC_CLIENTS_MAX: usize = 32;
 /// Hits that wait for one client, and that are caught up: beyond, a `gap`.
 const WAITING_MAX: usize = 1000;
