@@ -46,7 +46,7 @@ fn a_question_can_be_filtered_by_anything() {
     check("&to=1000", 0, 0, 0);
 
     let top = server.api("/api/v1/top?dimension=page&order=visitors&limit=1&offset=1");
-    assert_eq!((top["values"].as_u64(), top["rows"][0]["value"].as_str()), (Some(2), Some("/a")));
+    assert_eq!((top["values"].as_u64(), top["rows"][0]["value"].as_str()), (Some(2), Some("/b")));
     let entry = server.api("/api/v1/top?dimension=exit");
     assert_eq!(entry["rows"].as_array().unwrap().len(), 2);
     let properties = server.api("/api/v1/properties?event=signup");

@@ -10,7 +10,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error::OpenLiveError;
 use crate::limits::{
-    BUSY_TIMEOUT, CHECKPOINT_PAGES, LOG_BYTES_KEPT, PAGE_BYTES, READER_CACHE_KIB, WRITER_CACHE_KIB,
+    BUSY_TIMEOUT, CHECKPOINT_PAGES, LOG_BYTES_KEPT, LOG_BYTES_MAX, PAGE_BYTES, READER_CACHE_KIB,
+    WRITER_CACHE_KIB,
 };
 use crate::schema;
 
@@ -55,6 +56,17 @@ impl OpenFile {
         connection.set_prepared_statement_cache_capacity(64);
         tune(&connection).map_err(database)?;
         Ok(Self { connection, path: path.into(), identity: identity(path) })
+    }
+
+    /// Begins the write-ahead log again when it has grown too large. Whether it can is seen at the next call.
+    pub(crate) fn trim_log(&self) -> rusqlite::Result<()> {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        let is_large = std::fs::metadata(log).is_ok_and(|metadata| metadata.len() > LOG_BYTES_MAX);
+        if is_large {
+            self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
+        }
+        Ok(())
     }
 
     /// True while the path leads to the file that the connection has open.

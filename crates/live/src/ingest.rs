@@ -93,7 +93,12 @@ impl Writer {
             }
             let transaction = file.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             work(&transaction, builder)?;
-            Ok(transaction.commit()?)
+            transaction.commit()?;
+            if let Err(error) = file.trim_log() {
+                // What was committed is committed: the log only stays large for now.
+                tracing::warn!(path = %path.display(), %error, "cannot begin the live view's log again");
+            }
+            Ok(())
         };
         attempt().map_err(|failure: Failure| failure.sink(path))
     }

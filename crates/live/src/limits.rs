@@ -29,6 +29,8 @@ pub const TOP_ROWS_MAX: usize = 1_000;
 pub(crate) const PASS_VALUES: usize = 64;
 /// Visitors whose first or last page is looked for in one pass over the events: up to 20 bytes each.
 pub(crate) const PASS_VISITORS: usize = 4 << 20;
+/// Pairs of a value and a visitor that are told apart in one pass over the events: up to 40 bytes each.
+pub(crate) const PASS_PAIRS: usize = 1 << 21;
 /// Bytes of different texts in one answer while it is made.
 pub(crate) const VALUES_BYTES_MAX: usize = 64 << 20;
 /// Different texts in one answer while it is made.
@@ -45,10 +47,11 @@ pub const VISITORS_EXACT_MAX: usize = 1 << 24;
 pub const FILTERS_MAX: usize = 100;
 /// Ranges of missing offsets in one answer of `gaps`.
 pub const GAPS_MAX: usize = 10_000;
-/// Read connections, which is also the number of questions that run at once: a question is bound by one core.
-pub const READERS_MAX: usize = 4;
-/// How long a question waits for a read connection before it gives up.
-pub const READER_WAIT: Duration = Duration::from_secs(5);
+/// Read connections, which is also the number of questions that run at once: one keeps a core busy, and may hold some
+/// 30 MiB of visitors.
+pub const READERS_MAX: usize = 2;
+/// How long a question waits for a read connection before it gives up: a dashboard asks a dozen at once.
+pub const READER_WAIT: Duration = Duration::from_secs(15);
 /// Chunks deleted in one transaction: it holds the write lock for a few tens of milliseconds.
 pub const FORGET_CHUNKS_MAX: usize = 64;
 /// How much longer than its time to live an event may lie in the file, unseen, because it shares a chunk with
@@ -58,6 +61,9 @@ pub const FORGET_LATE_MAX: Duration = Duration::from_secs(2 * 3600);
 pub(crate) const PAGE_BYTES: i64 = 16 * 1024;
 /// Size the write-ahead log is copied back at, in pages.
 pub(crate) const CHECKPOINT_PAGES: i64 = 1_024;
+/// Size of the write-ahead log from which on the sink waits for questions to end, up to its time-out: while one
+/// follows the other without a pause, the log cannot be begun again, and grows.
+pub(crate) const LOG_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// Size the write-ahead log is cut to after it was copied back.
 pub(crate) const LOG_BYTES_KEPT: i64 = 32 * 1024 * 1024;
 /// Page cache of the writing connection, in KiB.

@@ -16,7 +16,7 @@ use super::{Ranked, Ranking, Top, TopOrder, paths};
 use crate::axis::Dimension;
 use crate::distinct::Distinct;
 use crate::error::Fault;
-use crate::limits::{PASS_VALUES, PASS_VISITORS, TOP_ROWS_MAX};
+use crate::limits::{PASS_PAIRS, PASS_VALUES, TOP_ROWS_MAX};
 
 /// What the first pass counts of a value.
 #[derive(Debug, Default, Clone, Copy)]
@@ -273,7 +273,7 @@ impl Counting<'_> {
         let place: HashMap<&[u8], usize> =
             (0..values.counts.len()).map(|number| (values.value(number), number)).collect();
         let pairs: u64 = values.counts.iter().map(|count| count.identified).sum();
-        let shares = usize::try_from(pairs).unwrap_or(usize::MAX) / PASS_VISITORS / 2 + 1;
+        let shares = usize::try_from(pairs).unwrap_or(usize::MAX) / PASS_PAIRS + 1;
         known.fill(0);
         for share in 0..shares {
             let mut met: HashSet<(usize, u64)> = HashSet::new();
