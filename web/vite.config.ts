@@ -1,8 +1,8 @@
 // Builds the dashboard into dist/: one page, hashed assets, nothing inline, so that a strict Content-Security-Policy holds.
 import { defineConfig } from "vite";
 
-// Where `npm run dev` sends what is not a file: the mock, or a real server named by ONEPIXEL_URL.
-const backend = process.env.ONEPIXEL_URL ?? "http://127.0.0.1:8089";
+// Where `npm run dev` sends what is not a file: the mock, or a real server named by BACKEND.
+const backend = process.env.BACKEND ?? "http://127.0.0.1:8089";
 
 export default defineConfig({
   build: {

@@ -56,8 +56,7 @@ fn kills_lose_nothing_either_where_the_log_is_synced_behind_the_answer() {
 fn check(durability: &str, kills: u32) {
     let _turn = alone();
     let seed = Random::seed("CRASH_SEED");
-    // Written past the capture of test output, so that it is known even when the run is cut off.
-    writeln!(std::io::stderr(), "crash test, {durability}: CRASH_SEED={seed}").unwrap();
+    say(&format!("{durability}: CRASH_SEED={seed}"));
     let mut random = Random::new(seed);
     let home = folder();
     let launch = Launch::new(home.path().join("data"))
@@ -88,10 +87,16 @@ fn check(durability: &str, kills: u32) {
         check_live(&launch, server);
         (acknowledged, hits)
     });
-    writeln!(std::io::stderr(), "crash test: {} acknowledged, {hits:?}", acknowledged.len()).unwrap();
+    say(&format!("{} acknowledged, {hits:?}", acknowledged.len()));
     check_archive(&launch, &acknowledged);
     let within = hits.intents.min(hits.staged + hits.uncommitted);
     assert!(within >= kills / 8, "too few kills within a batch to prove anything: {hits:?}");
+}
+
+/// Written past the capture of test output, so that it is known even when the run is cut off.
+fn say(what: &str) {
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "crash test, {what}").unwrap();
 }
 
 fn kill_again_and_again(launch: &Launch, field: &Field, random: &mut Random, kills: u32) -> Hits {

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { checkClean, run, signIn, watch } from "./browser.mjs";
 
-const modules = process.env.ONEPIXEL_MODULES;
+const modules = process.env.E2E_MODULES;
 const axe = await readFile(createRequire(modules ? join(modules, "node_modules/") : import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const LOOKS = [
   ["light", { viewport: { width: 1440, height: 1000 }, colorScheme: "light" }], ["dark", { viewport: { width: 1440, height: 1000 }, colorScheme: "dark" }],

@@ -1,5 +1,5 @@
 // Opens Chromium for one script: no traffic but the script's, every request, every complaint and every dialog noted.
-// The server is named by ONEPIXEL_URL with ONEPIXEL_TOKEN or ONEPIXEL_PASSWORD; without it the mock is started.
+// The server is named by E2E_URL with E2E_TOKEN or E2E_PASSWORD; without it the mock is started.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -13,21 +13,21 @@ export const PASSWORD = "correct horse battery staple";
 
 /** Where playwright-core is: here, or in the folder that the caller names. */
 function playwright() {
-  const modules = process.env.ONEPIXEL_MODULES;
+  const modules = process.env.E2E_MODULES;
   return createRequire(modules ? join(modules, "node_modules/") : import.meta.url)("playwright-core");
 }
 
 /** The server under test; `mock` is null when it is a real one. */
 export async function target(options = {}) {
-  const url = process.env.ONEPIXEL_URL;
-  if (url) return { url: url.replace(/\/$/, ""), token: process.env.ONEPIXEL_TOKEN ?? null, password: process.env.ONEPIXEL_PASSWORD ?? null, mock: null, close: async () => {} };
+  const url = process.env.E2E_URL;
+  if (url) return { url: url.replace(/\/$/, ""), token: process.env.E2E_TOKEN ?? null, password: process.env.E2E_PASSWORD ?? null, mock: null, close: async () => {} };
   const running = await start({ rate: 3, days: 16, password: PASSWORD, ...options });
   return { ...running, password: PASSWORD };
 }
 
 export async function open(options = {}) {
   const { chromium } = playwright();
-  const browser = await chromium.launch({ executablePath: process.env.ONEPIXEL_CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS });
+  const browser = await chromium.launch({ executablePath: process.env.E2E_CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS });
   const requests = [];
   const complaints = [];
   const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, ...options });

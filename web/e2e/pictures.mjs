@@ -1,9 +1,9 @@
-// Takes the pictures of every page: light, dark, phone. ONEPIXEL_PICTURES names the folder.
+// Takes the pictures of every page: light, dark, phone. E2E_PICTURES names the folder.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { checkClean, open, signIn, target, watch } from "./browser.mjs";
 
-const folder = process.env.ONEPIXEL_PICTURES ?? "pictures";
+const folder = process.env.E2E_PICTURES ?? "pictures";
 await mkdir(folder, { recursive: true });
 const server = await target();
 const { browser, requests, complaints } = await open();

@@ -56,7 +56,7 @@ async function answeredWith(page, status, body, selector, said) {
   await box.waitFor({ state: "detached" });
 }
 
-if (!process.env.ONEPIXEL_URL) {
+if (!process.env.E2E_URL) {
   await run("a new server", async ({ server, context, requests, complaints }) => {
     const page = await context.newPage();
     // The one-time link, a password, the snippet, the first hit.

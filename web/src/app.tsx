@@ -7,10 +7,11 @@ import { ShortcutsDialog } from "./parts/shortcuts";
 import { TroubleBox } from "./parts/trouble";
 import { Dashboard } from "./pages/dashboard";
 import { SignIn } from "./pages/sign_in";
-import { type Trouble, ask, asTrouble } from "./state/api";
+import { type Trouble, ask, askEarly, asTrouble } from "./state/api";
 import { SharedContext } from "./state/context";
 import { useKeys } from "./state/keys";
-import { takeToken } from "./state/token";
+import { overviewPath } from "./state/question";
+import { rememberSignIn, takeToken, wasSignedIn } from "./state/token";
 import { PLACES, type Place, type View, read, write } from "./state/view";
 import { t } from "./text";
 import type { Session } from "./types";
@@ -26,6 +27,13 @@ const LATER: Record<Exclude<Place, "/">, () => Promise<{ default: ComponentType 
 const token = takeToken();
 
 const here = (): View => read(location.pathname, location.search);
+const sessionPath = () => `session${here().link ? `?link=${encodeURIComponent(here().link)}` : ""}`;
+
+// Who looks again gets the numbers without waiting for the answer that he may see them.
+if (!token) {
+  askEarly(sessionPath());
+  if (here().place === "/" && (here().link || wasSignedIn())) askEarly(overviewPath(here(), Date.now()));
+}
 
 export function App() {
   const [view, setView] = useState(here);
@@ -42,8 +50,7 @@ export function App() {
     return () => removeEventListener("popstate", back);
   }, []);
   const refreshSession = useCallback(() => {
-    const link = here().link;
-    ask<Session>(`session${link ? `?link=${encodeURIComponent(link)}` : ""}`).then(
+    ask<Session>(sessionPath()).then(
       (found) => {
         setSession(found);
         setTrouble(null);
@@ -65,6 +72,9 @@ export function App() {
       );
     } else refreshSession();
   }, [refreshSession]);
+  useEffect(() => {
+    if (session) rememberSignIn(session.signed_in && session.scope !== "public");
+  }, [session]);
   const signedOut = useCallback(() => setSession((old) => (old?.signed_in ? { ...old, signed_in: false, scope: null } : old)), []);
   const shared = useMemo(() => session && { view, session, go, signedOut, refreshSession }, [view, session, go, signedOut, refreshSession]);
   const inside = session?.signed_in === true && session.scope !== "public";

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { type TroubleKind, Trouble, ask, asTrouble } from "../src/state/api";
+import { type TroubleKind, Trouble, ask, askEarly, asTrouble } from "../src/state/api";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -35,6 +35,14 @@ describe("asking", () => {
   it("gives the answer", async () => {
     answering(Response.json({ events: 1 }));
     expect(await ask("overview")).toEqual({ events: 1 });
+  });
+  it("gives what was asked early, once", async () => {
+    const fetched = answering(Response.json({ events: 2 }));
+    askEarly("overview?a");
+    expect(await ask("overview?a")).toEqual({ events: 2 });
+    answering(Response.json({ events: 3 }));
+    expect(await ask("overview?a")).toEqual({ events: 3 });
+    expect(fetched).toHaveBeenCalledTimes(1);
   });
   it("gives nothing for an empty answer", async () => {
     answering(new Response(null, { status: 204 }));

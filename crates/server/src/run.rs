@@ -119,18 +119,21 @@ fn banner(
         "" => data_dir.archive().display().to_string(),
         url => url.to_owned(),
     };
+    let scheme = if settings.gateway.tls_cert.is_empty() { "http" } else { "https" };
     let mut out = std::io::stdout().lock();
     if settings.dashboard.enabled {
         let token = token.map(|token| format!("?token={}", token.text())).unwrap_or_default();
-        writeln!(out, "Dashboard  http://{}/{token}", own.unwrap_or(gateway))?;
+        // A listener of its own is for a private address, and not encrypted.
+        let dashboard = own.map_or_else(|| format!("{scheme}://{gateway}"), |own| format!("http://{own}"));
+        writeln!(out, "Dashboard  {dashboard}/{token}")?;
     }
-    let at = Addresses::of(settings, format!("http://{gateway}"));
+    let at = Addresses::of(settings, format!("{scheme}://{gateway}"));
     writeln!(out, "Snippet    {}", at.image("my-site"))?;
     writeln!(out, "Stream     {}", data_dir.stream().display())?;
     writeln!(out, "Archive    {archive}")?;
     writeln!(out, "Stop with Ctrl-C. Prove that nothing was lost with: onepixel audit")?;
     out.flush()?;
-    tracing::info!("listening on http://{listening}");
+    tracing::info!("listening on {scheme}://{listening}");
     Ok(())
 }
 

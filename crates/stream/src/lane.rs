@@ -6,9 +6,10 @@
 //!
 //! When to commit is the lane's to say. A sync costs the same however many wait for it, so a lane that has answered many
 //! waits a little for as many to come again. When its thread has nothing else to do ([`Lane::rest`]) it commits what has
-//! gathered, if that is three quarters of those who waited last time, or if it has waited for about as long as the last
-//! commit and its answers took; after a millisecond in any case. Where one waits at a time, three quarters of one are
-//! one: nobody waits for anybody.
+//! gathered, if that is three quarters of those who are about, or if it has waited for about as long as the last commit
+//! and its answers took; after a millisecond in any case. About are those who were answered last, and those who came since
+//! and were answered shortly before: counting both keeps clients from falling into groups that take turns. Where one is
+//! about, three quarters of one are one: nobody waits for anybody.
 //!
 //! Who commits depends on the disk. If it syncs in less than a millisecond, the lane's thread does so itself: it has
 //! nothing else to do, and handing over to the writer's thread and back costs more processor than the sync. Else, or when
@@ -17,7 +18,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::vec::Drain;
@@ -36,8 +37,12 @@ pub struct Lane<W> {
     handle: Arc<Handle>,
     inbox: Arc<Inbox>,
     waiters: Mutex<Waiters<W>>,
-    /// So many appends are worth a commit.
-    enough: AtomicUsize,
+    /// Counts the commits.
+    round: AtomicU32,
+    /// How many were answered last.
+    answered: AtomicUsize,
+    /// How many of those who have gathered were not among them, but answered shortly before.
+    others: AtomicUsize,
     /// Somebody says when the thread has nothing else to do.
     rests: AtomicBool,
 }
@@ -50,8 +55,6 @@ const WAIT_MAX: Duration = Duration::from_millis(1);
 
 struct Waiters<W> {
     all: VecDeque<W>,
-    /// The most that waited at once, forgotten by and by.
-    most: usize,
     /// When the first of those that have gathered came, or when the last answers were out.
     since: Instant,
     /// When the last commit began.
@@ -69,21 +72,34 @@ impl<W> Lane<W> {
             handle,
             inbox,
             waiters: Mutex::new(Waiters::new()),
-            enough: AtomicUsize::new(1),
+            round: AtomicU32::new(1),
+            answered: AtomicUsize::new(0),
+            others: AtomicUsize::new(0),
             rests: AtomicBool::new(false),
         }
     }
 
-    /// Appends records, of which there is at least one; [`Lane::deliver`] will tell `waiter`.
+    /// Which commit is being gathered for: for [`Lane::append`], to know who comes again.
+    pub fn round(&self) -> u32 {
+        self.round.load(Ordering::Relaxed)
+    }
+
+    /// Appends records, of which there is at least one; [`Lane::deliver`] will tell `waiter`. `before` is the
+    /// [round](Lane::round) in which the same client appended last, if there was one.
     ///
     /// # Errors
     /// [`AppendError::Closed`] and [`AppendError::Overloaded`]; nobody is told then.
-    pub fn append(&self, records: &Records, waiter: W) -> Result<(), AppendError> {
+    pub fn append(&self, records: &Records, waiter: W, before: Option<u32>) -> Result<(), AppendError> {
         let queue = &self.handle.shared.queue;
         queue.admit(records.bytes())?;
         if let Err(error) = self.inbox.add(records, None, || self.waiters().all.push_back(waiter)) {
             queue.release(records.bytes());
             return Err(error);
+        }
+        // In the round before it was answered last; in the two before that it belongs to another group.
+        let away = before.map_or(0, |before| self.round().wrapping_sub(before));
+        if (2..=3).contains(&away) {
+            self.others.fetch_add(1, Ordering::Relaxed);
         }
         let gathered = self.inbox.gathered();
         if gathered == 1 {
@@ -91,7 +107,7 @@ impl<W> Lane<W> {
             self.waiters().since = Instant::now();
         }
         let rests = self.rests.load(Ordering::Relaxed);
-        let many = if rests && self.handle.is_quick() { MANY } else { self.enough.load(Ordering::Relaxed) };
+        let many = if rests && self.handle.is_quick() { MANY } else { self.enough() };
         if gathered >= many && queue.writer_sleeps() {
             self.offer(&mut self.waiters());
         } else if gathered == 1 && !rests {
@@ -109,7 +125,7 @@ impl<W> Lane<W> {
             return;
         }
         let mut waiters = self.waiters();
-        let is_enough = gathered >= self.enough.load(Ordering::Relaxed);
+        let is_enough = gathered >= self.enough();
         if is_enough || waiters.since.elapsed() >= waiters.patience {
             waiters.begin();
             drop(waiters);
@@ -149,8 +165,6 @@ impl<W> Lane<W> {
         let mut waiters = self.waiters();
         let gathered = self.inbox.gathered();
         if gathered > 0 && !self.inbox.is_ready() {
-            waiters.most = gathered;
-            self.enough.store(enough(gathered), Ordering::Relaxed);
             self.offer(&mut waiters);
         }
     }
@@ -162,13 +176,21 @@ impl<W> Lane<W> {
         if settled.is_empty() {
             return;
         }
-        waiters.most = waiters.all.len().max(waiters.most * 7 / 8);
-        self.enough.store(enough(waiters.most), Ordering::Relaxed);
+        let answered = settled.iter().map(|settled| settled.frame.appends.len()).sum();
+        self.answered.store(answered, Ordering::Relaxed);
+        self.others.store(0, Ordering::Relaxed);
+        self.round.fetch_add(1, Ordering::Relaxed);
         for Settled { mut frame, start, result } in settled.drain(..) {
             let outcomes = frame.outcomes(start, &result).map(|(_, outcome)| outcome);
             told.extend(outcomes.map_while(|outcome| Some((waiters.all.pop_front()?, outcome))));
             self.inbox.give_back(frame);
         }
+    }
+
+    /// So many appends are worth a commit.
+    fn enough(&self) -> usize {
+        let about = self.answered.load(Ordering::Relaxed) + self.others.load(Ordering::Relaxed);
+        (about * 3 / 4).max(1)
     }
 
     fn offer(&self, waiters: &mut Waiters<W>) {
@@ -184,14 +206,7 @@ impl<W> Lane<W> {
 impl<W> Waiters<W> {
     fn new() -> Self {
         let now = Instant::now();
-        Self {
-            all: VecDeque::new(),
-            most: 0,
-            since: now,
-            offered: now,
-            timed: false,
-            patience: Duration::ZERO,
-        }
+        Self { all: VecDeque::new(), since: now, offered: now, timed: false, patience: Duration::ZERO }
     }
 
     fn begin(&mut self) {
@@ -201,13 +216,8 @@ impl<W> Waiters<W> {
 
     fn answered(&mut self) {
         self.since = Instant::now();
-        self.patience = (self.since - self.offered).min(WAIT_MAX);
+        self.patience = (2 * (self.since - self.offered)).min(WAIT_MAX);
     }
-}
-
-/// How many have to have gathered where so many wait.
-fn enough(most: usize) -> usize {
-    (most * 3 / 4).max(1)
 }
 
 impl<W> Drop for Lane<W> {

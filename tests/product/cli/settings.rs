@@ -58,9 +58,27 @@ fn a_bad_key_or_value_is_named_with_its_origin() {
         ("consumer.max_retries", "-2"),
         ("gateway.trusted_proxies", "[\"300.0.0.0/8\"]"),
         ("privacy.ip", "sell"),
+        ("gateway.tls_cert", "cert.pem"),
+        ("gateway.tls_key", "key.pem"),
     ];
     for (key, value) in out_of_range {
         check(launch, &["config", "check", "--set", &format!("{key}={value}")], 2, &[key]);
+    }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_named_before_anything_is_served() {
+    let place = place("");
+    let pem = |name: &str, text: &str| {
+        let path = place.file.with_file_name(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (empty, bad) = (pem("empty.pem", ""), pem("bad.pem", "-----BEGIN CERTIFICATE-----\n!\n"));
+    for (cert, said) in [("/nonexistent.pem", "/nonexistent.pem"), (&empty, "empty.pem"), (&bad, "bad.pem")] {
+        let (cert, key) = (format!("gateway.tls_cert={cert}"), format!("gateway.tls_key={empty}"));
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--set", &cert, "--set", &key];
+        check(&place.launch, &serve, 1, &["gateway.tls_cert", said]);
     }
 }
 

@@ -13,7 +13,7 @@ import { useFeed } from "../parts/use_feed";
 import { Wall } from "../parts/wall";
 import { useAnswer, useShared } from "../state/context";
 import { useKeys } from "../state/keys";
-import { question, span, unitOf, units, zone } from "../state/question";
+import { overviewPath, question, span, unitOf, units, zone } from "../state/question";
 import { useRefresh } from "../state/refresh";
 import { METRICS, type Range, type View } from "../state/view";
 import { t } from "../text";
@@ -33,7 +33,7 @@ const RANGE_KEYS: Record<string, Range> = { l: "30m", t: "today", d: "24h", w: "
 
 /** The questions that the whole first screen shares. */
 function useNumbers(view: View, tick: number) {
-  const overview = (now: number) => `overview?${question(view, now, { compare: 1 })}`;
+  const overview = (now: number) => overviewPath(view, now);
   const series = (now: number) => `series?${question(view, now, { unit: unitOf(view, now), zone: zone() })}`;
   return {
     overview: useAnswer<Overview>(overview(0), () => overview(Date.now()), tick),

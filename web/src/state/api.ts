@@ -16,8 +16,28 @@ const PATIENCE_MS = 20_000;
 
 export interface Ask { method?: string; body?: unknown; signal?: AbortSignal }
 
+const early = new Map<string, Promise<unknown>>();
+/** An answer that nobody has come for by then is too old. */
+const EARLY_MS = 3000;
+
+/** Asks now what will be asked in a moment, while the page is still being made; `ask` then gives this answer, once. */
+export function askEarly(path: string): void {
+  const answer = ask<unknown>(path);
+  // Whoever comes for it gets the failure; nobody may come.
+  answer.catch(() => {});
+  early.set(path, answer);
+  setTimeout(() => early.delete(path), EARLY_MS);
+}
+
 /** Asks `/api/v1/PATH` and gives the answer's JSON; undefined for an empty answer. */
-export async function ask<T>(path: string, { method = "GET", body, signal }: Ask = {}): Promise<T> {
+export function ask<T>(path: string, how: Ask = {}): Promise<T> {
+  const waiting = early.get(path);
+  if (!waiting || how.method) return send<T>(path, how);
+  early.delete(path);
+  return waiting as Promise<T>;
+}
+
+async function send<T>(path: string, { method = "GET", body, signal }: Ask): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["X-Onepixel-Csrf"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";

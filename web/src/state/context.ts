@@ -1,6 +1,6 @@
 // What every part of the page shares: the view in the address bar, the session, and how to change them.
 import { createContext } from "preact";
-import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Session } from "../types";
 import { type Trouble, ask, asTrouble } from "./api";
 import type { View } from "./view";
@@ -41,7 +41,8 @@ export function useAnswer<T>(key: string | null, path: () => string, tick = 0): 
   const [attempt, setAttempt] = useState(0);
   const latest = useRef(path);
   latest.current = path;
-  useEffect(() => {
+  // Before the browser paints: a question costs time, an empty page does not get better by being seen first.
+  useLayoutEffect(() => {
     if (key === null) return;
     const stop = new AbortController();
     let again: ReturnType<typeof setTimeout> | undefined;

@@ -50,6 +50,8 @@ export function question(view: View, now: number, more: Parameters = {}): string
   return said.toString();
 }
 
+export const overviewPath = (view: View, now: number): string => `overview?${question(view, now, { compare: 1 })}`;
+
 /** The scope without a range, as the live feed takes it. */
 export function scope(view: View): URLSearchParams {
   const said = new URLSearchParams();

@@ -14,3 +14,23 @@ export function takeToken(from: Location = location, to: History = history): str
   to.replaceState(null, "", from.pathname + (query && `?${query}`) + (fragment && `#${fragment}`));
   return token || null;
 }
+
+const KEY = "onepixel_signed_in";
+
+/** Whether this browser was signed in when it was here last: no proof of anything, only worth a guess. */
+export function wasSignedIn(): boolean {
+  try {
+    return localStorage.getItem(KEY) === "1";
+  } catch {
+    return false;
+  }
+}
+
+export function rememberSignIn(on: boolean): void {
+  try {
+    if (on) localStorage.setItem(KEY, "1");
+    else localStorage.removeItem(KEY);
+  } catch {
+    // Then nothing is guessed.
+  }
+}

@@ -27,10 +27,10 @@ impl Certificate {
         Ok(made)
     }
 
-    /// Lines for a server's block.
+    /// Lines for a server's block. The versions are those that onepixel speaks: Debian's nginx has no 1.3 unless told.
     pub(super) fn settings_of_nginx(&self) -> String {
-        let Self { certificate, key } = self;
-        format!("ssl_certificate {}; ssl_certificate_key {};", certificate.display(), key.display())
+        let (certificate, key) = (self.certificate.display(), self.key.display());
+        format!("ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {certificate}; ssl_certificate_key {key};")
     }
 
     /// Words for the command line.
@@ -53,7 +53,10 @@ mod tests {
     #[test]
     fn both_servers_are_told_where_it_is() {
         let made = Certificate { certificate: PathBuf::from("c.pem"), key: PathBuf::from("k.pem") };
-        assert_eq!(made.settings_of_nginx(), "ssl_certificate c.pem; ssl_certificate_key k.pem;");
+        assert_eq!(
+            made.settings_of_nginx(),
+            "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate c.pem; ssl_certificate_key k.pem;"
+        );
         let words = made.settings_of_onepixel().join(" ");
         assert_eq!(words, "--set gateway.tls_cert=c.pem --set gateway.tls_key=k.pem");
     }

@@ -10,7 +10,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -45,6 +45,8 @@ pub(super) struct Line {
     rest: Mutex<Rest>,
     task: Mutex<Option<Waker>>,
     shutdown: CancellationToken,
+    /// The lane's round in which its last request came; 0 before the first.
+    round: AtomicU32,
 }
 
 /// What of an answer the socket did not take at once.
@@ -58,6 +60,11 @@ impl Line {
     /// A request was read and will be answered.
     pub(super) fn begin(&self) {
         self.state.store(WAITING, Ordering::Release);
+    }
+
+    /// Remembers the lane's round; returns the one before, if there was one.
+    pub(super) fn seen_in(&self, round: u32) -> Option<u32> {
+        Some(self.round.swap(round, Ordering::Relaxed)).filter(|before| *before > 0)
     }
 
     /// Whether an answer that is sent now should be the last.
@@ -138,7 +145,14 @@ impl Incoming {
         let (rest, task) = (Mutex::default(), Mutex::default());
         Self {
             stopping: Box::pin(shutdown.clone().cancelled_owned()),
-            line: Arc::new(Line { socket: write, state: AtomicU8::new(IDLE), rest, task, shutdown }),
+            line: Arc::new(Line {
+                socket: write,
+                state: AtomicU8::new(IDLE),
+                rest,
+                task,
+                shutdown,
+                round: AtomicU32::new(0),
+            }),
             socket,
             idle: Box::pin(sleep(idle_max)),
             idle_max,

@@ -162,7 +162,7 @@ impl Gateway {
         let events = records.len();
         let began = Instant::now();
         let (asked, answer) = oneshot::channel();
-        self.lane.append(&records, Waiter::Request(asked)).map_err(Refusal::Append)?;
+        self.lane.append(&records, Waiter::Request(asked), None).map_err(Refusal::Append)?;
         drop(records);
         let stopped = |_| Err(AppendError::Failed { reason: "the gateway stopped".to_owned() });
         let appended = answer.await.unwrap_or_else(stopped).map_err(Refusal::Append)?;
@@ -193,7 +193,8 @@ impl Gateway {
         let request = self.shared.metrics.last.has_room(now, true).then(|| plain::parts(head)).flatten();
         let request = request.map(|request| Box::new((client, request)));
         let hit = Hit { line: Arc::clone(line), id, began, closes: plain.closes, request };
-        let appended = self.lane.append(&records, Waiter::Hit(hit));
+        let before = line.seen_in(self.lane.round());
+        let appended = self.lane.append(&records, Waiter::Hit(hit), before);
         appended.map_err(|error| Outcome::Refused(Refusal::Append(error)))
     }
 

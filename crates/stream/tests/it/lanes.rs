@@ -42,7 +42,7 @@ async fn append_by(lane: &Asked, payload: &[u8]) -> Answer {
     let mut records = Records::new();
     records.push(None, |buffer| buffer.extend_from_slice(payload))?;
     let (asked, answer) = oneshot::channel();
-    lane.append(&records, asked)?;
+    lane.append(&records, asked, None)?;
     answer.await.unwrap()
 }
 
@@ -146,7 +146,7 @@ fn append_by_nobody(lane: &Asked, payload: &[u8]) {
     records.push(None, |buffer| buffer.extend_from_slice(payload)).unwrap();
     let (asked, answer) = oneshot::channel();
     drop(answer);
-    lane.append(&records, asked).unwrap();
+    lane.append(&records, asked, None).unwrap();
 }
 
 #[test]
