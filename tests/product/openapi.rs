@@ -84,7 +84,16 @@ fn schemathesis_finds_no_answer_that_contradicts_the_description() {
         .args(["--header", &format!("Authorization: Bearer {token}")])
         // A feed does not end, and who signs out or makes a hundred tokens is tested elsewhere.
         .args(["--exclude-path", "/api/v1/live"])
-        .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "25", "--seed", "1"])
+        .args([
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--max-examples",
+            "25",
+            "--seed",
+            "1",
+            "--request-timeout",
+            "60",
+        ])
         .args(["--suppress-health-check", "all", "--no-color", "--report-dir"])
         .arg(&report)
         .current_dir(home.path())

@@ -1,6 +1,7 @@
 //! What the dashboard asks: filters, zones, tables, whole events, and what a wrong question is told.
 
 use rusqlite::Connection;
+use serde_json::Value;
 
 use crate::harness::server::CATCH_UP;
 use crate::harness::{Launch, Server, folder, shared};
@@ -73,16 +74,16 @@ fn events_are_shown_as_they_were_received_and_answers_as_tables() {
     assert_eq!(found, [&ids[3], &ids[2], &ids[1]]);
     assert_eq!(server.api("/api/v1/recent?before=1")[0]["event"]["id"], ids[0].as_str());
     assert_eq!(server.api("/api/v1/event/2")["event"]["id"], ids[2].as_str());
-    assert_eq!(server.get("/api/v1/event/99").status, 404);
+    assert_eq!(server.ask("GET", "/api/v1/event/99", &Value::Null).status, 404);
 
-    let table = server.get("/api/v1/top?dimension=title&format=csv&order=events");
+    let table = server.ask("GET", "/api/v1/top?dimension=title&format=csv&order=events", &Value::Null);
     assert_eq!(table.header("content-type"), Some("text/csv; charset=utf-8; header=present"));
     assert!(table.header("content-disposition").unwrap().starts_with("attachment"));
     assert_eq!(table.text(), "\u{feff}value,events,views,visitors\r\n,3,3,2\r\n'=1+1,1,0,1\r\n");
-    let table = server.get("/api/v1/recent?format=csv").text();
+    let table = server.ask("GET", "/api/v1/recent?format=csv", &Value::Null).text();
     assert_eq!(table.lines().count(), 5, "{table}");
     for question in ["overview?", "series?unit=day&", "properties?"] {
-        let table = server.get(&format!("/api/v1/{question}format=csv"));
+        let table = server.ask("GET", &format!("/api/v1/{question}format=csv"), &Value::Null);
         assert_eq!((table.status, table.text().starts_with('\u{feff}')), (200, true), "{question}");
     }
     server.stop();
@@ -93,7 +94,7 @@ fn a_wrong_question_is_told_what_is_wrong() {
     let _turn = shared();
     let (_home, _launch, server) = started();
     let check = |question: &str, expected: &str| {
-        let answer = server.get(&format!("/api/v1/{question}"));
+        let answer = server.ask("GET", &format!("/api/v1/{question}"), &Value::Null);
         assert_eq!(answer.status, 400, "{question}: {}", answer.text());
         let error = answer.json()["error"].as_str().unwrap().to_owned();
         assert!(error.contains(expected), "{question}: {error}");
@@ -107,7 +108,7 @@ fn a_wrong_question_is_told_what_is_wrong() {
     check("top?dimension=page&limit=many", "limit: \"many\"");
     check("top?dimension=page&class=robot", "class: \"robot\"");
     check("recent?before=-1", "before: \"-1\"");
-    check("event/first", "\"first\" is not an offset");
+    check("event/first", "\"first\" is not a number");
     check("overview?site=%ff&site=b", "site: given more than once");
     server.stop();
 }
