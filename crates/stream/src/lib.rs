@@ -5,7 +5,7 @@
 //! -------------+-------------------------------+----------------+------->  offsets
 //!            oldest                         durable          written
 //! ```
-//! One writer thread turns what callers append into frames, writes once, syncs once, then answers everybody
+//! A writer turns what callers append into frames, writes them, syncs once, then answers everybody
 //! (group commit). Readers follow the durable end, in this process or in another.
 //!
 //! Promises: an acknowledged append survives `kill -9` and power loss; `written >= durable`; offsets have no gaps;

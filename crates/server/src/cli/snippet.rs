@@ -21,7 +21,7 @@ pub(crate) struct SnippetArgs {
     /// Where it is pasted
     #[arg(long = "for", value_enum, default_value = "html")]
     place: Place,
-    /// Where the server answers from outside, such as https://stats.example.com [default: where it listens]
+    /// Where the server answers from outside, such as `https://stats.example.com` [default: where it listens]
     #[arg(long, value_name = "URL")]
     origin: Option<String>,
 }
