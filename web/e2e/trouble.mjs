@@ -38,7 +38,7 @@ await run("trouble", async ({ server, context, requests, complaints }) => {
     // The session ended elsewhere: the sign-in is there, and leads back to where one was.
     await context.clearCookies();
     await page.keyboard.press("d");
-    await page.locator('input[autocomplete="current-password"]').waitFor();
+    await page.locator('.sign-in input[type="password"]').waitFor();
     checkClean({ requests, complaints }, NETWORK);
   } finally {
     between.close();
