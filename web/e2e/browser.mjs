@@ -74,7 +74,7 @@ export async function run(name, act, { server: serverOptions, browser: browserOp
   const session = await open(browserOptions);
   try {
     await act({ server, ...session });
-    console.log(`ok ${name}`);
+    console.log(`ok ${name} at ${server.url}`);
   } finally {
     await session.browser.close();
     await server.close();
