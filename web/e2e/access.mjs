@@ -97,16 +97,16 @@ async function signOut(page, context, server) {
   await second.locator("#feed-state.live").waitFor();
   const cookies = await context.cookies();
   await page.locator("button", { hasText: "Sign out" }).click();
-  await page.locator('input[autocomplete="current-password"]').waitFor();
+  await page.locator('.sign-in input[type="password"]').waitFor();
   // The session died on the server: a kept cookie opens nothing, and another tab says so by itself.
   const cookie = cookies.map((one) => `${one.name}=${one.value}`).join("; ");
   assert.equal((await api(server, "overview", { Cookie: cookie })).status, 401);
   await second.reload();
-  await second.locator('input[autocomplete="current-password"]').waitFor();
-  await page.locator('input[autocomplete="current-password"]').fill("not the password");
-  await page.locator('button[type="submit"]').click();
+  await second.locator('.sign-in input[type="password"]').waitFor();
+  await page.locator('.sign-in input[type="password"]').fill("not the password");
+  await page.locator('.sign-in button[type="submit"]').click();
   await page.locator(".sign-in .wrong").waitFor();
-  await page.locator('input[autocomplete="current-password"]').fill(server.password);
-  await page.locator('button[type="submit"]').click();
+  await page.locator('.sign-in input[type="password"]').fill(server.password);
+  await page.locator('.sign-in button[type="submit"]').click();
   await page.locator("header.top").waitFor();
 }

@@ -51,8 +51,8 @@ export function watch(context, requests, complaints) {
 export async function signIn(page, server) {
   if (server.password) {
     await page.goto(`${server.url}/`);
-    await page.locator('input[autocomplete="current-password"]').fill(server.password);
-    await page.locator('button[type="submit"]').click();
+    await page.locator('.sign-in input[type="password"]').fill(server.password);
+    await page.locator('.sign-in button[type="submit"]').click();
   } else await page.goto(`${server.url}/#token=${server.token}`);
   await page.locator("header.top").waitFor();
 }
@@ -74,7 +74,7 @@ export async function run(name, act, { server: serverOptions, browser: browserOp
   const session = await open(browserOptions);
   try {
     await act({ server, ...session });
-    console.log(`ok ${name}`);
+    console.log(`ok ${name} at ${server.url}`);
   } finally {
     await session.browser.close();
     await server.close();

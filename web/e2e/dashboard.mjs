@@ -51,6 +51,11 @@ async function filters(page, site) {
 }
 
 async function rowsAndFiles(page) {
+  for (const link of await page.locator("a[download]").all()) {
+    const href = await link.getAttribute("href");
+    const answer = await page.request.get(new URL(href, page.url()).href);
+    assert.equal(answer.status(), 200, `${href}: ${await answer.text()}`);
+  }
   await page.locator('[data-card="page"] footer button').click();
   const dialog = page.locator("dialog[open]");
   await dialog.locator("tbody tr").nth(1).waitFor();

@@ -1,4 +1,4 @@
-// Takes the pictures of every page: light, dark, phone. E2E_PICTURES names the folder.
+// Takes the pictures of every page: light, dark, phone, and the one in the README. E2E_PICTURES names the folder.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { checkClean, open, signIn, target, watch } from "./browser.mjs";
@@ -41,8 +41,15 @@ try {
     await page.screenshot({ path: join(folder, `wall-${name}.png`) });
     await context.close();
   }
+  const context = await browser.newContext({ viewport: { width: 1280, height: 940 }, colorScheme: "light", storageState: state });
+  watch(context, requests, complaints);
+  const page = await context.newPage();
+  await page.goto(`${server.url}/?range=24h`);
+  await page.locator("#feed-state.live").waitFor();
+  await page.waitForTimeout(1500);
+  await page.screenshot({ path: join(folder, "readme.png") });
   checkClean({ requests, complaints });
-  console.log("ok pictures");
+  console.log(`ok pictures at ${server.url}`);
 } finally {
   await browser.close();
   await server.close();

@@ -9,6 +9,12 @@ export const atOf = (event) => Date.parse(event.received_at);
 
 export class Wrong extends Error {}
 
+export function limitOf(asked, otherwise, most) {
+  const limit = Number(asked.get("limit") ?? otherwise);
+  if (!(limit >= 1 && limit <= most)) throw new Wrong(`limit: give a number from 1 to ${most}`);
+  return limit;
+}
+
 /** The scope of a question as a predicate, without its classes where `ignoreClass` says so. */
 export function scopeOf(asked, { ignoreClass = false } = {}) {
   const site = asked.get("site");
@@ -149,7 +155,7 @@ export function top(all, asked, now) {
   }).sort((a, b) => b[order] - a[order] || (a.value < b.value ? -1 : 1));
   const offset = Number(asked.get("offset") ?? 0);
   const { machine_events: _, ...totals } = counts(inScope);
-  return { dimension, rows: rows.slice(offset, offset + Number(asked.get("limit") ?? 10)), values: rows.length, ...totals };
+  return { dimension, rows: rows.slice(offset, offset + limitOf(asked, 10, 1000)), values: rows.length, ...totals };
 }
 
 export function properties(all, asked, now) {
@@ -166,7 +172,7 @@ export function properties(all, asked, now) {
   }
   return [...found].map(([key, values]) => ({
     key, events: [...values.values()].reduce((sum, one) => sum + one, 0),
-    values: [...values].map(([value, events]) => ({ value, events })).sort((a, b) => b.events - a.events).slice(0, Number(asked.get("limit") ?? 10)),
+    values: [...values].map(([value, events]) => ({ value, events })).sort((a, b) => b.events - a.events).slice(0, limitOf(asked, 10, 1000)),
   }));
 }
 

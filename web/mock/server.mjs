@@ -177,7 +177,7 @@ async function api(mock, request, response, url) {
     series: () => questions.series(mock.events, asked, now),
     top: () => questions.top(mock.events, asked, now),
     properties: () => questions.properties(mock.events, asked, now),
-    recent: () => withOffset.filter(({ event }) => inScope(event)).slice(-Number(asked.get("limit") ?? 50)).reverse(),
+    recent: () => withOffset.filter(({ event }) => inScope(event)).slice(-questions.limitOf(asked, 50, 500)).reverse(),
   };
   const make = plainAnswers[path];
   if (make) {

@@ -10,6 +10,7 @@ mod setup;
 mod suite;
 mod tally;
 mod tidy;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;

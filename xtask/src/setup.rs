@@ -146,24 +146,31 @@ fn npm_package(workspace: &Workspace) -> anyhow::Result<()> {
     run_program(npm.args(quiet).arg(&package)).with_context(|| format!("cannot install {package}"))
 }
 
-/// Fills npm's cache with what builds the dashboard, so that the build itself needs no network: it installs from there,
-/// and keeps beside it the lock file it installed.
+/// Installs what builds and tests the dashboard, for its tests; the build itself then needs no network either, as it
+/// installs from the cache that npm filled.
 fn web_packages(workspace: &Workspace) -> anyhow::Result<()> {
-    let (web, work) = (workspace.root.join("web"), workspace.target.join("web"));
-    let lock = "package-lock.json";
-    if work.join(lock).exists() && read(&work.join(lock))? == read(&web.join(lock))? {
+    let (web, folder) = (workspace.root.join("web"), web_tests(workspace));
+    // Written last, so that an installation that was interrupted is made again.
+    let (lock, installed) = (web.join("package-lock.json"), folder.join("node_modules").join(".installed"));
+    if installed.exists() && read(&installed)? == read(&lock)? {
         println!("packages of web/: already there");
         return Ok(());
     }
-    let folder = workspace.npm().join("web");
     std::fs::create_dir_all(&folder)?;
-    for file in ["package.json", lock, ".npmrc"] {
+    for file in ["package.json", "package-lock.json", ".npmrc"] {
         if web.join(file).exists() {
             std::fs::copy(web.join(file), folder.join(file))?;
         }
     }
-    let mut npm = program("npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    run_program(npm.current_dir(&folder)).context("cannot install the packages of web/")
+    let mut npm = program("npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]);
+    run_program(npm.current_dir(&folder)).context("cannot install the packages of web/")?;
+    std::fs::copy(lock, installed)?;
+    Ok(())
+}
+
+/// Where the packages of `web/` are, and a copy of it is tested.
+pub(crate) fn web_tests(workspace: &Workspace) -> PathBuf {
+    workspace.npm().join("web")
 }
 
 /// An environment of its own, apart from the person's Python.

@@ -11,7 +11,7 @@ use anyhow::Context;
 use crate::process::{succeeds, watch};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{setup, tidy};
+use crate::{setup, tidy, web};
 
 /// How a step ended.
 struct Outcome {
@@ -41,6 +41,9 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
         suite.step("Documentation of the code (fix: see each broken link)", Suite::documentation);
         suite.step("Release build", |suite| {
             suite.cargo(&["build", "--release", "--package", "onepixel", "--locked"])
+        });
+        suite.step("Tests: the dashboard and the tracker (alone: npm test in web/)", |suite| {
+            web::test(suite.workspace, &mut suite.tally)
         });
         suite.step("Tests: unit, property, integration, whole product, documentation", Suite::tests);
         suite.step("Tests: simulated crashes of the log", Suite::simulation);

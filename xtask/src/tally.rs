@@ -1,4 +1,4 @@
-//! Counting tests from what the test runner prints.
+//! Counting tests from what the test runners print: Rust's own, and Vitest.
 
 use std::fmt;
 
@@ -16,6 +16,9 @@ impl Tally {
         if let Some(counts) = line.strip_prefix("test result: ") {
             self.passed += count_before(counts, " passed;");
             self.failed += count_before(counts, " failed;");
+        } else if let Some(counts) = line.trim_start().strip_prefix("Tests  ") {
+            self.passed += count_before(counts, " passed");
+            self.failed += count_before(counts, " failed");
         } else if let Some(name) = failed_test(line) {
             self.failures.push(name.to_owned());
         }
@@ -34,7 +37,8 @@ fn count_before(counts: &str, word: &str) -> u64 {
 }
 
 fn failed_test(line: &str) -> Option<&str> {
-    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
+    let rust = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"));
+    rust.or_else(|| line.trim_start().strip_prefix("× "))
 }
 
 #[cfg(test)]
@@ -63,6 +67,18 @@ mod tests {
             "42 passed, 1 failed",
             &["b::c"],
         );
+    }
+
+    #[test]
+    fn counts_what_vitest_ran() {
+        check(" Test Files  10 passed (10)\n      Tests  196 passed (196)", "196 passed, 0 failed", &[]);
+        check(
+            "     × counts twice 5ms\n Test Files  1 failed | 9 passed (10)\n\
+             \x20     Tests  1 failed | 194 passed | 1 skipped (196)",
+            "194 passed, 1 failed",
+            &["counts twice 5ms"],
+        );
+        check("      Tests  no tests", "0 passed, 0 failed", &[]);
     }
 
     #[test]

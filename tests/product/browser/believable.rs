@@ -1,4 +1,4 @@
-//! One day of traffic as two small sites have it: a quiet night, a busy afternoon, some machines.
+//! Days of traffic as two small sites have them: quiet nights, busy afternoons, some machines, and a little more each day.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -7,7 +7,7 @@ use onepixel_event::{Class, Device, Event, EventId, ReferrerGroup, Source, Time}
 
 use crate::harness::Random;
 
-const MINUTES: i64 = 24 * 60 - 1;
+const DAY_MINUTES: i64 = 24 * 60;
 const MINUTE_MS: i64 = 60_000;
 
 /// Each with how often it comes up.
@@ -53,18 +53,20 @@ fn choose<T: Copy>(from: &Weighed<T>, random: &mut Random) -> T {
     from[0].1
 }
 
-/// The lines of the day that ends now.
-pub(super) fn day() -> Vec<Vec<u8>> {
+/// The lines of the days that end now.
+pub(super) fn days(days: i64) -> Vec<Vec<u8>> {
+    let minutes = days * DAY_MINUTES - 1;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64;
     let mut random = Random::new(20);
-    let mut times: Vec<i64> = (0..MINUTES)
+    let mut times: Vec<i64> = (0..minutes)
         .flat_map(|minute| {
             // The night is a third of the way back; a small second wave is the evening.
             let day = minute as f64 / 1440.0 * std::f64::consts::TAU;
             let rate = 3.6 + 2.3 * (day - 0.4).cos() + 0.7 * (2.0 * day + 1.0).sin();
-            let count = (rate * (0.5 + random.within(0..100) as f64 / 100.0)).round() as u64;
+            let growth = 1.0 - 0.06 * ((minutes - minute) / DAY_MINUTES) as f64;
+            let count = (rate * growth * (0.5 + random.within(0..100) as f64 / 100.0)).round() as u64;
             (0..count)
-                .map(|_| now - (MINUTES - minute) * MINUTE_MS + random.within(0..60_000) as i64)
+                .map(|_| now - (minutes - minute) * MINUTE_MS + random.within(0..60_000) as i64)
                 .collect::<Vec<_>>()
         })
         .filter(|time| *time <= now)

@@ -51,9 +51,10 @@ export function Dashboard() {
   const [tick, arrived] = useRefresh(view.to === null || view.to > Date.now());
   const numbers = useNumbers(view, tick);
   const feed = useFeed(view, arrived);
-  // A browser asks six things at a time: the numbers on top first.
+  // The numbers on top first: all cards at once are as many questions as would keep both cores of a small server from them.
   const [begun, setBegun] = useState(false);
-  useEffect(() => setBegun(true), []);
+  const waiting = numbers.overview.loading;
+  useEffect(() => setBegun((was) => was || !waiting), [waiting]);
   const siteQuery = `sites${view.link ? `?link=${encodeURIComponent(view.link)}` : ""}`;
   const sites = useAnswer<Site[]>(siteQuery, () => siteQuery, Math.floor(tick / 6));
   const setWall = (wall: boolean) => go({ ...view, wall });

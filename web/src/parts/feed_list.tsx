@@ -11,6 +11,9 @@ import { CsvLink, Stranger } from "./bits";
 import { HitDialog } from "./hit";
 import type { LiveFeed } from "./use_feed";
 
+/** As many hits as the API gives at once. */
+const RECENT_MAX = 500;
+
 export const text = (event: StoredEvent, field: string): string => {
   const value = event[field];
   return typeof value === "string" ? value : "";
@@ -47,7 +50,7 @@ export function FeedList({ feed, openWall }: { feed: LiveFeed; openWall: () => v
       </ol>
       <footer>
         <label><input type="checkbox" checked={announce} onChange={(event) => setAnnounce(event.currentTarget.checked)} />{t.feed.announce}</label>
-        <CsvLink query={`recent?${scope(view)}&limit=1000`} />
+        <CsvLink query={`recent?${scope(view)}&limit=${RECENT_MAX}`} />
       </footer>
       {open && <HitDialog hit={open} close={() => setOpen(null)} />}
     </section>
