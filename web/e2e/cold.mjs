@@ -4,6 +4,7 @@ import { checkClean, open, target, until } from "./browser.mjs";
 
 const [rounds, events] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 0)];
 const TOGETHER = 500;
+const SETTLE_MS = 1000;
 const below = (count, skew = 1) => Math.floor(count * Math.random() ** skew);
 
 async function fill(server) {
@@ -42,7 +43,10 @@ async function load(server, cookie) {
     await context.addCookies([cookie]);
     const page = await context.newPage();
     await page.addInitScript(watchNumbers);
-    await page.goto(`${server.url}/`);
+    // A browser that is still starting is busy with itself, and whoever asks a page for its state keeps it busy.
+    await page.waitForTimeout(SETTLE_MS);
+    await page.goto(`${server.url}/`, { waitUntil: "commit" });
+    await page.waitForTimeout(SETTLE_MS);
     const shown = await until("numbers", () => page.evaluate(() => globalThis.shownAt), (at) => at !== undefined);
     const views = await page.locator('.tile[data-metric="views"] b').innerText();
     checkClean({ requests, complaints });
