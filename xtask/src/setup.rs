@@ -42,7 +42,7 @@ const DEBIAN_PROGRAMS: [DebianProgram; 5] = [
     DebianProgram { program: "wrk", packages: &["wrk"], purpose: "puts the server under load" },
 ];
 
-/// Drives the browser; brings no browser of its own. The newest that runs on Node 18, which Debian 12 has.
+/// Drives the browser; brings no browser of its own. The newest that the browser tests were written for.
 const PLAYWRIGHT: (&str, &str) = ("playwright-core", "1.61.0");
 
 /// Plays the S3 endpoint; features and version belong together.

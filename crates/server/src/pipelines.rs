@@ -13,7 +13,7 @@ use crate::config;
 use crate::data_dir::DataDir;
 
 /// Records of one live batch in memory; the contract sets no other limit for it.
-const LIVE_BATCH_BYTES: usize = 16 << 20;
+const LIVE_BATCH_BYTES: usize = 4 << 20;
 
 /// How long a consumer that has caught up lets events gather: nobody sees so short a delay, and waking it for every
 /// commit would cost as much as its work.

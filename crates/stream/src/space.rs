@@ -8,6 +8,10 @@ use crate::disk::Disk;
 
 /// How long an answer of the disk is believed. What this log writes meanwhile is accounted for.
 const FRESH_MS: u64 = 100;
+/// The same where there is little left: others write to the disk as well, the archive and the live view among them.
+const SCARCE_FRESH_MS: u64 = 2;
+/// How much above the watermark is little: more than a fast disk takes while an answer is believed.
+const SCARCE_BYTES: u64 = 256 << 20;
 
 /// The free space of the log's folder.
 pub(crate) struct Space {
@@ -37,7 +41,9 @@ impl Space {
     pub(crate) fn free_bytes(&self) -> u64 {
         let now_ms = (self.clock)();
         let mut cached = self.lock();
-        let fresh = cached.asked_ms.is_some_and(|asked| now_ms >= asked && now_ms - asked <= FRESH_MS);
+        let scarce = cached.free_bytes < self.watermark_bytes.saturating_add(SCARCE_BYTES);
+        let fresh_ms = if scarce { SCARCE_FRESH_MS } else { FRESH_MS };
+        let fresh = cached.asked_ms.is_some_and(|asked| now_ms >= asked && now_ms - asked <= fresh_ms);
         if !fresh {
             self.ask(&mut cached);
             cached.asked_ms = Some(now_ms);

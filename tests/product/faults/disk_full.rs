@@ -94,6 +94,8 @@ fn refuses_before_the_disk_is_full_and_recovers_without_a_restart() {
         .set("stream.disk_watermark", "24 MiB")
         .set("gateway.rate", "0")
         .set("archive.batch_window", "200ms")
+        // What the consumers are writing when the intake stops comes out of the reserve: it has to be small beside it.
+        .set("archive.batch_bytes", "2 MiB")
         .set("live.batch_window", "50ms");
     let server = launch.start();
 
