@@ -186,22 +186,24 @@ impl Queue {
     }
 
     fn collect(&self, group: &mut Group, wanted: impl Fn(&Inbox) -> bool) {
-        if wanted(&self.plain) {
-            self.plain.take(&mut group.taken);
-            group.frames.extend(group.taken.drain(..).map(|frame| (frame, None)));
-        }
-        for lane in lock(&self.lanes).iter().filter(|lane| wanted(lane)) {
-            lane.take(&mut group.taken);
-            group.frames.extend(group.taken.drain(..).map(|frame| (frame, Some(Arc::clone(lane)))));
-        }
+        self.each(group, |inbox, frames| {
+            if wanted(inbox) {
+                inbox.take(frames);
+            }
+        });
     }
 
     fn close_inboxes(&self, group: &mut Group) {
         lock(&self.bell).closed = true;
-        self.plain.close(&mut group.taken);
+        self.each(group, Inbox::close);
+    }
+
+    /// Puts into the group what `take` moves out of each inbox.
+    fn each(&self, group: &mut Group, take: impl Fn(&Inbox, &mut Vec<Pending>)) {
+        take(&self.plain, &mut group.taken);
         group.frames.extend(group.taken.drain(..).map(|frame| (frame, None)));
         for lane in lock(&self.lanes).iter() {
-            lane.close(&mut group.taken);
+            take(lane, &mut group.taken);
             group.frames.extend(group.taken.drain(..).map(|frame| (frame, Some(Arc::clone(lane)))));
         }
     }
