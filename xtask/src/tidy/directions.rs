@@ -5,22 +5,55 @@ use serde_json::Value;
 use super::Finding;
 
 /// Each member with the members it may name.
-const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 12] = [
     ("onepixel-event", &[]),
     ("onepixel-stream", &[]),
     ("onepixel-consumer", &["onepixel-stream"]),
     ("onepixel-archive", &["onepixel-consumer", "onepixel-event"]),
-    ("onepixel-live", &["onepixel-consumer", "onepixel-event"]),
+    ("onepixel-view", &["onepixel-event"]),
+    ("onepixel-live", &["onepixel-consumer", "onepixel-event", "onepixel-view"]),
     ("onepixel-gateway", &["onepixel-stream", "onepixel-event"]),
+    (
+        "onepixel-dashboard",
+        &["onepixel-consumer", "onepixel-event", "onepixel-gateway", "onepixel-stream", "onepixel-view"],
+    ),
+    (
+        "onepixel-aws",
+        &[
+            "onepixel-archive",
+            "onepixel-consumer",
+            "onepixel-dashboard",
+            "onepixel-event",
+            "onepixel-gateway",
+            "onepixel-stream",
+            "onepixel-view",
+        ],
+    ),
     (
         "onepixel",
         &[
             "onepixel-archive",
+            "onepixel-aws",
             "onepixel-consumer",
+            "onepixel-dashboard",
             "onepixel-event",
             "onepixel-gateway",
             "onepixel-live",
             "onepixel-stream",
+            "onepixel-view",
+        ],
+    ),
+    (
+        "onepixel-aws-tests",
+        &[
+            "onepixel-aws",
+            "onepixel-consumer",
+            "onepixel-dashboard",
+            "onepixel-event",
+            "onepixel-gateway",
+            "onepixel-live",
+            "onepixel-stream",
+            "onepixel-view",
         ],
     ),
     ("xtask", &[]),

@@ -1,0 +1,1 @@
+//! onepixel on AWS.

@@ -1,0 +1,1 @@
+//! An emulated AWS with real faults.
