@@ -30,8 +30,8 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use onepixel_live::LiveStore;
 use onepixel_stream::Stream;
+use onepixel_view::View;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
@@ -48,20 +48,20 @@ pub(crate) struct Api {
     parts: Arc<Parts>,
     stream: Stream,
     stop: CancellationToken,
-    store: Option<Arc<LiveStore>>,
+    view: Option<Arc<dyn View>>,
     tail: feed::Tail,
     feeds: Arc<Semaphore>,
     public_feeds: Arc<Semaphore>,
 }
 
-/// The routes. Without `store` the live view is off and its questions answer 404.
-pub(crate) fn routes(parts: Arc<Parts>, store: Option<Arc<LiveStore>>) -> anyhow::Result<Router> {
+/// The routes. Without `view` the live view is off and its questions answer 404.
+pub(crate) fn routes(parts: Arc<Parts>, view: Option<Arc<dyn View>>) -> anyhow::Result<Router> {
     let api = Arc::new(Api {
         stream: parts.stream.clone(),
         stop: parts.stop.clone(),
         tail: feed::Tail::start(parts.stream.clone(), parts.stop.clone())?,
         parts,
-        store,
+        view,
         feeds: Arc::new(Semaphore::new(feed::CLIENTS_MAX - feed::PUBLIC_CLIENTS_MAX)),
         public_feeds: Arc::new(Semaphore::new(feed::PUBLIC_CLIENTS_MAX)),
     });

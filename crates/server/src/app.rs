@@ -18,6 +18,7 @@ use onepixel_gateway::ingest::{GpcPolicy, Ingest, IngestSettings, IpPolicy, Visi
 use onepixel_gateway::{Client, Fallback, Gateway, LastRequests};
 use onepixel_live::{LiveSink, LiveStore, Retention};
 use onepixel_stream::{Clock, Offset, OsDisk, Stream};
+use onepixel_view::View;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -116,7 +117,7 @@ impl App {
             true => None,
             false => Some(Checkpoint::open(&data_dir.checkpoint(), "archive")?.committed()),
         };
-        let (running, store) = (started.running, started.store);
+        let (running, view) = (started.running, started.view);
         let gateway_metrics = onepixel_gateway::Metrics::default();
         let archived = Checkpoint::open(&data_dir.checkpoint(), "archive")?.committed();
         let parts = Arc::new(Parts {
@@ -136,12 +137,12 @@ impl App {
             stop: CancellationToken::new(),
             clock: clock.clone(),
         });
-        let retention = store.is_some().then(|| {
+        let retention = view.is_some().then(|| {
             Arc::new(Mutex::new(Retention::new(&data_dir.live(), settings.live.ttl.0, clock.clone())))
         });
         let public = admin::routes();
         let pages = match settings.dashboard.enabled {
-            true => dashboard(&parts, store)?,
+            true => dashboard(&parts, view)?,
             false => Router::new(),
         };
         let (fallback, own_dashboard) = if own_listener {
@@ -311,7 +312,7 @@ fn open_stream(settings: &Settings, data_dir: &DataDir, clock: &Clock) -> anyhow
 #[derive(Default)]
 struct Started {
     running: Vec<Running>,
-    store: Option<Arc<LiveStore>>,
+    view: Option<Arc<dyn View>>,
     objects: Option<Written>,
     broken: Vec<(&'static str, String)>,
 }
@@ -351,7 +352,7 @@ fn start_consumers(
         match open_live(settings, data_dir, clock) {
             Ok((sink, store)) => {
                 started.running.push(context.start(sink, pipelines::live(settings))?);
-                started.store = Some(Arc::new(store));
+                started.view = Some(Arc::new(store));
             }
             Err(error) => started.broke("live", &error),
         }
@@ -391,8 +392,8 @@ fn edge(settings: &Settings, other_port: Option<u16>) -> Edge {
 }
 
 /// The pages and their API, every answer with its headers.
-fn dashboard(parts: &Arc<Parts>, store: Option<Arc<LiveStore>>) -> anyhow::Result<Router> {
-    Ok(pages::routes().merge(api::routes(parts.clone(), store)?).layer(from_fn(pages::secured)))
+fn dashboard(parts: &Arc<Parts>, view: Option<Arc<dyn View>>) -> anyhow::Result<Router> {
+    Ok(pages::routes().merge(api::routes(parts.clone(), view)?).layer(from_fn(pages::secured)))
 }
 
 /// The dashboard's own listener knows its peers, as the gateway's connections do.

@@ -42,10 +42,8 @@ pub(super) async fn show(
 }
 
 async fn kept(api: &Api, offset: u64) -> Result<Option<StoredEvent>, Problem> {
-    if api.store.is_none() {
-        return Ok(None);
-    }
-    let event = api.ask(move |store| store.event(offset)).await?;
+    let Some(view) = api.view.as_deref() else { return Ok(None) };
+    let event = view.event(offset).await?;
     Ok(event.map(|event| StoredEvent { offset, event: event.event }))
 }
 

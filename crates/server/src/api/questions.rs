@@ -1,6 +1,6 @@
 //! The dashboard's questions to the live view, each as JSON or as a table.
 //!
-//! A question is a query string; `asked` takes it apart. Answers are the types of `onepixel_live`.
+//! A question is a query string; `asked` takes it apart. Answers are the types of `onepixel_view`.
 
 mod asked;
 mod described;
@@ -13,7 +13,7 @@ use axum::Json;
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use onepixel_live::{LiveStore, QueryError};
+use onepixel_view::{QueryError, View};
 use serde::Serialize;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -40,33 +40,19 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 /// The one place where a failed question becomes a status.
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
-        let status = match &error {
-            QueryError::Zone { .. } | QueryError::TooManyPoints { .. } | QueryError::TooManyValues => {
-                StatusCode::BAD_REQUEST
-            }
-            QueryError::Busy
-            | QueryError::Open(_)
-            | QueryError::Database { .. }
-            | QueryError::Damaged { .. } => {
-                tracing::warn!(%error, "a question of the dashboard failed");
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-        };
-        Self(status, error.to_string())
+        if error.is_asked_wrong() {
+            return Self(StatusCode::BAD_REQUEST, error.to_string());
+        }
+        tracing::warn!(%error, "a question of the dashboard failed");
+        Self(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
     }
 }
 
 impl Api {
-    /// Asks the store on a thread that may block.
-    pub(super) async fn ask<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&LiveStore) -> Result<T, QueryError> + Send + 'static,
-    ) -> Result<T, Problem> {
-        let Some(store) = self.store.clone() else {
-            return Err(Problem(StatusCode::NOT_FOUND, "the live view is off (live.enabled = false)".into()));
-        };
-        let answer = tokio::task::spawn_blocking(move || question(&store)).await;
-        Ok(answer.map_err(|error| Problem(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))??)
+    /// Who answers questions.
+    pub(super) fn view(&self) -> Result<&dyn View, Problem> {
+        let off = || Problem(StatusCode::NOT_FOUND, "the live view is off (live.enabled = false)".into());
+        self.view.as_deref().ok_or_else(off)
     }
 }
 
@@ -84,14 +70,14 @@ type Answer = Result<Response, Problem>;
 /// The sites that had events, the busiest first.
 #[utoipa::path(get, path = "/api/v1/sites", operation_id = "listSites", tag = "questions",
     params(("site" = Option<String>, Query, description = "Only this one")),
-    responses((status = 200, body = Vec<onepixel_live::SiteCount>), (status = 400, body = ErrorBody),
+    responses((status = 200, body = Vec<onepixel_view::SiteCount>), (status = 400, body = ErrorBody),
         (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 503, body = ErrorBody)))]
 async fn sites(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answer {
     let mut asked = Asked::new(query.as_deref())?;
     let only = asked.text("site")?;
     asked.finish()?;
-    let mut sites = api.ask(LiveStore::sites).await?;
+    let mut sites = api.view()?.sites().await?;
     sites.retain(|site| only.as_ref().is_none_or(|only| *only == site.site));
     Ok(json(&sites))
 }
@@ -99,7 +85,7 @@ async fn sites(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answer
 /// The figures at the top.
 #[utoipa::path(get, path = "/api/v1/overview", operation_id = "showOverview", tag = "questions", params(AskedScope, Form, ("compare" = inline(Option<described::Switch>), Query, description = "1: with the range of the same length just before")),
     responses((status = 200, content(
-            (onepixel_live::Overview = "application/json"),
+            (onepixel_view::Overview = "application/json"),
             (String = "text/csv"))),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
@@ -107,14 +93,14 @@ async fn overview(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Ans
     let mut asked = Asked::new(query.as_deref())?;
     let (query, is_csv, with_previous) = (asked.query()?, asked.is_csv()?, asked.is_on("compare")?);
     asked.finish()?;
-    let overview = api.ask(move |store| store.overview(&query, with_previous)).await?;
+    let overview = api.view()?.overview(query, with_previous).await?;
     Ok(in_form(is_csv, &overview, table::overview))
 }
 
 /// Counts over time, without a gap.
 #[utoipa::path(get, path = "/api/v1/series", operation_id = "showSeries", tag = "questions", params(AskedScope, Form, AskedSeries),
     responses((status = 200, content(
-            (onepixel_live::Series = "application/json"),
+            (onepixel_view::Series = "application/json"),
             (String = "text/csv"))),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
@@ -123,14 +109,14 @@ async fn series(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answe
     let (query, is_csv, unit) = (asked.query()?, asked.is_csv()?, asked.unit()?);
     let zone = asked.text("zone")?.unwrap_or_else(|| "UTC".to_owned());
     asked.finish()?;
-    let series = api.ask(move |store| store.series(&query, unit, &zone)).await?;
+    let series = api.view()?.series(query, unit, &zone).await?;
     Ok(in_form(is_csv, &series, table::series))
 }
 
 /// The most frequent values along a dimension.
 #[utoipa::path(get, path = "/api/v1/top", operation_id = "showTop", tag = "questions", params(AskedScope, Form, AskedRanking),
     responses((status = 200, content(
-            (onepixel_live::Top = "application/json"),
+            (onepixel_view::Top = "application/json"),
             (String = "text/csv"))),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
@@ -139,14 +125,14 @@ async fn top(State(api): State<Arc<Api>>, RawQuery(query): RawQuery) -> Answer {
     let (query, is_csv) = (asked.query()?, asked.is_csv()?);
     let (dimension, ranking) = (asked.dimension()?, asked.ranking()?);
     asked.finish()?;
-    let top = api.ask(move |store| store.top(&query, dimension, &ranking)).await?;
+    let top = api.view()?.top(query, dimension, ranking).await?;
     Ok(in_form(is_csv, &top, table::top))
 }
 
 /// What events say in their own properties; nothing for a public link, as they may name people.
 #[utoipa::path(get, path = "/api/v1/properties", operation_id = "showProperties", tag = "questions", params(AskedScope, Form, AskedProperties),
     responses((status = 200, content(
-            (Vec<onepixel_live::Property> = "application/json"),
+            (Vec<onepixel_view::Property> = "application/json"),
             (String = "text/csv"))),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
@@ -157,13 +143,11 @@ async fn properties(
 ) -> Answer {
     let mut asked = Asked::new(query.as_deref())?;
     let (query, is_csv, event) = (asked.query()?, asked.is_csv()?, asked.text("event")?);
-    let limit = asked.number("limit", 10, onepixel_live::limits::TOP_ROWS_MAX)?;
+    let limit = asked.number("limit", 10, onepixel_view::limits::TOP_ROWS_MAX)?;
     asked.finish()?;
     let properties = match caller.scope {
         Scope::Public(_) => Vec::new(),
-        Scope::Admin | Scope::Read => {
-            api.ask(move |store| store.properties(&query, event.as_deref(), limit)).await?
-        }
+        Scope::Admin | Scope::Read => api.view()?.properties(query, event, limit).await?,
     };
     Ok(in_form(is_csv, &properties, |properties| table::properties(properties)))
 }
@@ -171,7 +155,7 @@ async fn properties(
 /// The newest events, the newest first.
 #[utoipa::path(get, path = "/api/v1/recent", operation_id = "showRecent", tag = "questions", params(AskedScope, Form, AskedPage),
     responses((status = 200, content(
-            (Vec<onepixel_live::RecentEvent> = "application/json"),
+            (Vec<onepixel_view::RecentEvent> = "application/json"),
             (String = "text/csv"))),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
@@ -183,9 +167,7 @@ async fn recent(
     let mut asked = Asked::new(query.as_deref())?;
     let (query, is_csv, page) = (asked.query()?, asked.is_csv()?, asked.page()?);
     asked.finish()?;
-    let stream = api.stream.clone();
-    let events = move |store: &LiveStore| Ok(lines::whole(&stream, store.recent(&query, &page)?));
-    let mut events = api.ask(events).await?;
+    let mut events = lines::whole(&api.stream, api.view()?.recent(query, page).await?).await?;
     public::redact(&caller, events.iter_mut().map(|event| &mut event.event));
     Ok(in_form(is_csv, &events, |events| table::recent(events)))
 }

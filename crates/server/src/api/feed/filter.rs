@@ -1,7 +1,7 @@
 //! Which hits a feed shows: the scope of a question, looked up in single events.
 
 use onepixel_event::{Class, Event};
-use onepixel_live::{ClassSet, Query};
+use onepixel_view::{ClassSet, Query};
 
 /// What filters may name, in the order of [`Fields`].
 const DIMENSIONS: [&str; 18] = [
@@ -88,7 +88,7 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use onepixel_event::{EventId, Source, Time};
-    use onepixel_live::Dimension;
+    use onepixel_view::Dimension;
 
     use super::*;
     use crate::api::questions::Asked;

@@ -5,7 +5,7 @@
 
 use axum::http::StatusCode;
 use onepixel_event::Class;
-use onepixel_live::{ClassSet, Dimension, Filter, Page, Query, Ranking, TopOrder, Unit, limits};
+use onepixel_view::{ClassSet, Dimension, Filter, Page, Query, Ranking, TopOrder, Unit, limits};
 
 use crate::api::Problem;
 

@@ -2,7 +2,7 @@
 //! wrong.
 
 use onepixel_event::Class;
-use onepixel_live::{Dimension, Unit};
+use onepixel_view::{Dimension, Unit};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};

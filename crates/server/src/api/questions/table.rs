@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use onepixel_event::Time;
-use onepixel_live::{Overview, Property, RecentEvent, Series, Sums, Top};
+use onepixel_view::{Overview, Property, RecentEvent, Series, Sums, Top};
 use serde_json::value::RawValue;
 
 use crate::api::csv::Table;
@@ -12,8 +12,14 @@ fn moment(ms: i64) -> String {
     Time::from_ms(ms).to_string()
 }
 
+/// Empty where visitors are not counted.
+fn visitors(count: Option<u64>) -> String {
+    count.map(|count| count.to_string()).unwrap_or_default()
+}
+
 fn sums(sums: &Sums) -> [String; 4] {
-    [sums.events, sums.views, sums.visitors, sums.machine_events].map(|count| count.to_string())
+    let visitors = visitors(sums.visitors);
+    [sums.events.to_string(), sums.views.to_string(), visitors, sums.machine_events.to_string()]
 }
 
 /// The range, the one before if it was asked for, and each class.
@@ -31,7 +37,7 @@ pub(super) fn overview(overview: &Overview) -> Table {
 }
 
 pub(super) fn series(series: &Series) -> Table {
-    let row = |point: &onepixel_live::Point| {
+    let row = |point: &onepixel_view::Point| {
         let span = vec![moment(point.start_ms), moment(point.end_ms)];
         [span, sums(&point.sums).to_vec(), vec![point.partial.to_string()]].concat()
     };
@@ -43,8 +49,8 @@ pub(super) fn series(series: &Series) -> Table {
 }
 
 pub(super) fn top(top: &Top) -> Table {
-    let row = |row: &onepixel_live::Ranked| {
-        vec![row.value.clone(), row.events.to_string(), row.views.to_string(), row.visitors.to_string()]
+    let row = |row: &onepixel_view::Ranked| {
+        vec![row.value.clone(), row.events.to_string(), row.views.to_string(), visitors(row.visitors)]
     };
     Table {
         name: top.dimension.as_str(),
@@ -55,7 +61,7 @@ pub(super) fn top(top: &Top) -> Table {
 
 pub(super) fn properties(properties: &[Property]) -> Table {
     let rows = properties.iter().flat_map(|property| {
-        let row = |value: &onepixel_live::PropertyValue| {
+        let row = |value: &onepixel_view::PropertyValue| {
             vec![property.key.clone(), value.value.clone(), value.events.to_string()]
         };
         property.values.iter().map(row)
@@ -104,7 +110,7 @@ pub(super) fn recent(events: &[RecentEvent]) -> Table {
     let row = |event: &RecentEvent| {
         let fields: BTreeMap<&str, &RawValue> = serde_json::from_str(event.event.get()).unwrap_or_default();
         let field = |name: &&str| match fields.get(name).map(|value| value.get()) {
-            _ if *name == "offset" => event.offset.to_string(),
+            _ if *name == "offset" => event.offset.map(|offset| offset.to_string()).unwrap_or_default(),
             None => String::new(),
             Some(json) => serde_json::from_str::<String>(json).unwrap_or_else(|_| json.to_owned()),
         };
@@ -121,7 +127,7 @@ mod tests {
     fn an_event_becomes_a_row_of_its_fields() {
         let event =
             r#"{"received_at":"2026-02-10T21:04:05.123Z","event":"a\"b","props":{"n":1},"flags":["x"]}"#;
-        let event = RecentEvent { offset: 7, event: RawValue::from_string(event.to_owned()).unwrap() };
+        let event = RecentEvent { offset: Some(7), event: RawValue::from_string(event.to_owned()).unwrap() };
         let table = recent(&[event]);
         let cell = |name| &table.rows[0][RECENT.iter().position(|of| *of == name).unwrap()];
         assert_eq!(

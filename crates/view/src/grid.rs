@@ -37,11 +37,13 @@ impl Unit {
 }
 
 /// Where points begin; each ends where the next begins.
-pub(crate) struct Grid {
-    pub(crate) unit: Unit,
-    pub(crate) zone: String,
+pub struct Grid {
+    /// What each stands for.
+    pub unit: Unit,
+    /// The zone whose hours and days they are.
+    pub zone: String,
     /// In milliseconds since the epoch; the last one is the end of the last point.
-    pub(crate) bounds: Vec<i64>,
+    pub bounds: Vec<i64>,
 }
 
 impl Grid {
@@ -49,7 +51,7 @@ impl Grid {
     ///
     /// # Errors
     /// [`QueryError::Zone`] and [`QueryError::TooManyPoints`].
-    pub(crate) fn new(unit: Unit, zone: &str, from_ms: i64, to_ms: i64) -> Result<Self, QueryError> {
+    pub fn new(unit: Unit, zone: &str, from_ms: i64, to_ms: i64) -> Result<Self, QueryError> {
         let time_zone = TimeZone::get(zone).map_err(|_| QueryError::Zone { zone: zone.to_owned() })?;
         let too_many = || QueryError::TooManyPoints { points_max: SERIES_POINTS_MAX };
         let points_max = i64::try_from(SERIES_POINTS_MAX).unwrap_or(i64::MAX);
@@ -75,7 +77,7 @@ impl Grid {
     }
 
     /// The number of the point that a moment of the range lies in.
-    pub(crate) fn point(&self, ms: i64) -> usize {
+    pub fn point(&self, ms: i64) -> usize {
         self.bounds.partition_point(|bound| *bound <= ms).saturating_sub(1)
     }
 }
