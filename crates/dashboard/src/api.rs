@@ -4,6 +4,7 @@
 //! Every resource stands behind the gate with what it needs of its caller, and is described where it is registered.
 
 mod body;
+mod capabilities;
 mod csv;
 mod denied;
 mod event;
@@ -30,7 +31,6 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use onepixel_stream::Stream;
 use onepixel_view::View;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -40,35 +40,55 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::Parts;
+use crate::access::Access;
+use crate::{Dashboard, Edge, Local, OpenError};
 use gate::Need;
 
 /// What the handlers share.
 pub(crate) struct Api {
-    parts: Arc<Parts>,
-    stream: Stream,
-    stop: CancellationToken,
     view: Option<Arc<dyn View>>,
+    access: Arc<Access>,
+    edge: Edge,
+    local: Option<Here>,
+    stop: CancellationToken,
+}
+
+/// A local stream, and who follows it.
+struct Here {
+    parts: Arc<dyn Local>,
     tail: feed::Tail,
     feeds: Arc<Semaphore>,
     public_feeds: Arc<Semaphore>,
 }
 
-/// The routes. Without `view` the live view is off and its questions answer 404.
-pub(crate) fn routes(parts: Arc<Parts>, view: Option<Arc<dyn View>>) -> anyhow::Result<Router> {
-    let api = Arc::new(Api {
-        stream: parts.stream.clone(),
-        stop: parts.stop.clone(),
-        tail: feed::Tail::start(parts.stream.clone(), parts.stop.clone())?,
-        parts,
-        view,
-        feeds: Arc::new(Semaphore::new(feed::CLIENTS_MAX - feed::PUBLIC_CLIENTS_MAX)),
-        public_feeds: Arc::new(Semaphore::new(feed::PUBLIC_CLIENTS_MAX)),
-    });
+/// The routes. What the dashboard stands on without is answered by 404.
+pub(crate) fn routes(dashboard: Dashboard) -> Result<Router, OpenError> {
+    let Dashboard { view, access, edge, local, stop } = dashboard;
+    let here = |parts: Arc<dyn Local>| {
+        Ok(Here {
+            tail: feed::Tail::start(parts.stream().clone(), stop.clone()).map_err(OpenError::Feed)?,
+            feeds: Arc::new(Semaphore::new(feed::CLIENTS_MAX - feed::PUBLIC_CLIENTS_MAX)),
+            public_feeds: Arc::new(Semaphore::new(feed::PUBLIC_CLIENTS_MAX)),
+            parts,
+        })
+    };
+    let local = local.map(here).transpose()?;
+    let api = Arc::new(Api { view, access, edge, local, stop });
     let (router, document) = resources(&api).split_for_parts();
-    let document = openapi::Document::new(&document)?;
+    let document = openapi::Document::new(&document).map_err(OpenError::Document)?;
     let router = router.route(openapi::PATH, get(move || openapi::show(document.clone())));
     Ok(router.layer(DefaultBodyLimit::max(body::BODY_BYTES_MAX)).with_state(api))
+}
+
+impl Api {
+    /// What only a local stream can tell.
+    fn here(&self) -> Result<&Here, Problem> {
+        let missing = || {
+            let text = "this dashboard is not in one process with a stream: GET /api/v1/capabilities says what it can show";
+            Problem(StatusCode::NOT_FOUND, text.into())
+        };
+        self.local.as_ref().ok_or_else(missing)
+    }
 }
 
 /// Every resource with what it needs of its caller.
@@ -77,7 +97,7 @@ fn resources(api: &Arc<Api>) -> OpenApiRouter<Arc<Api>> {
         resources.route_layer(from_fn_with_state((api.clone(), need), gate::gate))
     };
     let open = OpenApiRouter::new().routes(routes!(session::show, session::sign_in, session::sign_out));
-    let look = questions::routes().routes(routes!(feed::follow));
+    let look = questions::routes().routes(routes!(feed::follow)).routes(routes!(capabilities::show));
     let read = OpenApiRouter::new()
         .routes(routes!(pipeline::show))
         .routes(routes!(requests::list))

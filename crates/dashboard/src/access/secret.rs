@@ -12,7 +12,7 @@ const TEXT_LEN: usize = 43;
 
 /// A secret in the form in which it is shown. Never printed by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
+pub struct Secret(String);
 
 impl Secret {
     /// A fresh one, from the thread's cryptographic generator.
@@ -29,7 +29,7 @@ impl Secret {
     }
 
     /// The 43 characters: letters, digits, `-` and `_`.
-    pub(crate) fn text(&self) -> &str {
+    pub fn text(&self) -> &str {
         &self.0
     }
 

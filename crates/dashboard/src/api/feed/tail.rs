@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use onepixel_event::Event;
 use onepixel_stream::{Offset, ReadError, Reader, Record, Stream};
 use tokio::sync::{Notify, broadcast};
@@ -55,15 +54,14 @@ struct Shared {
 
 impl Tail {
     /// Starts the thread; it ends with `stop`.
-    pub(crate) fn start(stream: Stream, stop: CancellationToken) -> anyhow::Result<Self> {
+    pub(crate) fn start(stream: Stream, stop: CancellationToken) -> std::io::Result<Self> {
         let (pieces, _) = broadcast::channel(PIECES_MAX);
         let shared = Arc::new(Shared { pieces, next: Mutex::new(None), wake: Notify::new(), stream, stop });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let following = shared.clone();
         std::thread::Builder::new()
             .name("live-feed".into())
-            .spawn(move || runtime.block_on(following.run()))
-            .context("cannot start the thread of the live feed")?;
+            .spawn(move || runtime.block_on(following.run()))?;
         Ok(Self { shared })
     }
 

@@ -42,7 +42,7 @@ impl From<Link> for LinkState {
 #[utoipa::path(get, path = "/api/v1/links", operation_id = "listLinks", tag = "access",
     responses((status = 200, body = Vec<LinkState>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub(super) async fn list(State(api): State<Arc<Api>>) -> Json<Vec<LinkState>> {
-    Json(api.parts.access.links().into_iter().map(LinkState::from).collect())
+    Json(api.access.links().into_iter().map(LinkState::from).collect())
 }
 
 /// Makes a public link.

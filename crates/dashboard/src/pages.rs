@@ -60,7 +60,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 /// The tracker: any page may load it, and caches may keep it for an hour.
-pub(crate) fn tracker(method: &Method, headers: &HeaderMap) -> Response {
+pub fn tracker(method: &Method, headers: &HeaderMap) -> Response {
     let Some(tracker) = find(TRACKER) else { return StatusCode::NOT_FOUND.into_response() };
     if !matches!(*method, Method::GET | Method::HEAD) {
         return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")]).into_response();
@@ -75,7 +75,7 @@ pub(crate) fn tracker(method: &Method, headers: &HeaderMap) -> Response {
 }
 
 /// Whether a page or a file of ours answers at this path.
-pub(crate) fn takes(path: &str) -> bool {
+pub fn takes(path: &str) -> bool {
     PAGES.contains(&path) || ASSETS.iter().any(|asset| asset.path == path && asset.path != TRACKER)
 }
 

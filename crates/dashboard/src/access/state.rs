@@ -8,13 +8,23 @@ use super::{SESSION_IDLE_MS, SESSION_MS, SESSIONS_MAX};
 /// Everything. A file without a key has the key's default; one with an unknown key is of a newer version.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct State {
+pub struct State {
     /// The password's hash, a PHC string.
     pub(super) password: Option<String>,
     pub(super) sign_ins: Vec<SignIn>,
     pub(super) sessions: Vec<Session>,
     pub(super) tokens: Vec<Token>,
     pub(super) links: Vec<Link>,
+    /// The secret of the settings that was used to sign in: it opens the door once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) spent: Option<Spent>,
+}
+
+/// The hash of a secret of the settings that was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Spent {
+    #[serde(with = "hex")]
+    pub(super) hash: [u8; 32],
 }
 
 /// A one-time token that was printed and not used.
@@ -73,6 +83,22 @@ impl Session {
 }
 
 impl State {
+    /// What [`to_json`](Self::to_json) wrote.
+    ///
+    /// # Errors
+    /// When it is damaged, or of a newer version.
+    pub fn from_json(bytes: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(bytes)
+    }
+
+    /// The form in which it is kept: a few hundred KiB at the very most, as every list in it is bounded.
+    ///
+    /// # Errors
+    /// None that can happen.
+    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec_pretty(self)
+    }
+
     /// Drops what has run out.
     pub(super) fn expire(&mut self, now_ms: u64) {
         self.sign_ins.retain(|one| now_ms < one.expires_ms);

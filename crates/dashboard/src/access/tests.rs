@@ -2,20 +2,20 @@
 
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
 use tempfile::TempDir;
 
 use super::*;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const OFFERED: &str = "a secret of the settings";
 const PASSWORD: &str = "a sentence to remember";
 
 struct Rig {
     folder: TempDir,
     now: Arc<AtomicU64>,
-    access: Access,
+    access: Arc<Access>,
 }
 
 impl Rig {
@@ -25,7 +25,7 @@ impl Rig {
         Self { folder, now, access }
     }
 
-    fn again(&self) -> Access {
+    fn again(&self) -> Arc<Access> {
         open(&self.folder, &self.now)
     }
 
@@ -39,9 +39,10 @@ impl Rig {
     }
 }
 
-fn open(folder: &TempDir, now: &Arc<AtomicU64>) -> Access {
+fn open(folder: &TempDir, now: &Arc<AtomicU64>) -> Arc<Access> {
     let now = now.clone();
-    Access::open(&folder.path().join("access.json"), Arc::new(move || now.load(Ordering::Relaxed)))
+    let file = Box::new(AccessFile::new(&folder.path().join("access.json")));
+    Access::open(file, Arc::new(move || now.load(Ordering::Relaxed)), Some(OFFERED))
 }
 
 #[test]
@@ -193,7 +194,7 @@ fn a_damaged_file_lets_nobody_in_and_stays_as_it_is() {
     std::fs::write(&path, "{\"sessions\":[").unwrap();
     let again = rig.again();
     assert!(again.session(session.text()).is_none());
-    assert!(matches!(again.print_sign_in(), Err(AccessError::File(_))));
+    assert!(matches!(again.print_sign_in(), Err(AccessError::Kept(_))));
     assert_eq!(file_bytes(&path), b"{\"sessions\":[");
     std::fs::remove_file(&path).unwrap();
     let token = again.print_sign_in().unwrap();
@@ -207,4 +208,43 @@ fn lists_are_bounded() {
         rig.access.add_link(format!("site-{n}")).unwrap();
     }
     assert!(matches!(rig.access.add_link("more".into()), Err(AccessError::Full)));
+}
+
+#[tokio::test]
+async fn the_secret_of_the_settings_opens_the_door_once_and_only_without_a_password() {
+    let rig = Rig::new();
+    let session = rig.access.sign_in(OFFERED, HERE).unwrap();
+    assert!(matches!(rig.access.sign_in(OFFERED, HERE), Err(AccessError::Link)));
+    assert!(matches!(rig.again().sign_in(OFFERED, HERE), Err(AccessError::Link)), "after a restart, too");
+    let by = rig.access.session(session.text()).unwrap().by;
+    rig.access.set_password(PASSWORD.into(), by).await.unwrap();
+
+    let other = |secret: &str| {
+        let file = Box::new(AccessFile::new(&rig.folder.path().join("access.json")));
+        let now = rig.now.clone();
+        Access::open(file, Arc::new(move || now.load(Ordering::Relaxed)), Some(secret))
+    };
+    let fresh = "another secret of the settings";
+    assert!(matches!(other(fresh).sign_in(fresh, HERE), Err(AccessError::Link)), "a password is set");
+    let short = Rig::new();
+    let now = short.now.clone();
+    let file = Box::new(AccessFile::new(&short.folder.path().join("access.json")));
+    let access = Access::open(file, Arc::new(move || now.load(Ordering::Relaxed)), Some("short"));
+    assert!(matches!(access.sign_in("short", HERE), Err(AccessError::Link)));
+}
+
+#[test]
+fn who_is_slower_changes_what_the_other_has_left() {
+    let rig = Rig::new();
+    std::thread::scope(|threads| {
+        for thread in 0..4 {
+            let access = rig.again();
+            threads.spawn(move || {
+                for n in 0..5 {
+                    access.add_link(format!("{thread}-{n}")).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(rig.again().links().len(), 20);
 }

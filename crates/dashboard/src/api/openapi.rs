@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use axum::http::header;
 use axum::response::IntoResponse;
 use bytes::Bytes;
@@ -57,9 +56,8 @@ pub(super) fn head() -> OpenApiRouter<Arc<Api>> {
 pub(super) struct Document(Bytes);
 
 impl Document {
-    pub(super) fn new(document: &OpenApi) -> anyhow::Result<Self> {
-        let json = document.to_json().context("cannot write the description of the API")?;
-        Ok(Self(json.into()))
+    pub(super) fn new(document: &OpenApi) -> Result<Self, serde_json::Error> {
+        Ok(Self(document.to_json()?.into()))
     }
 }
 

@@ -72,12 +72,12 @@ pub(super) async fn gate(
 }
 
 fn admit(api: &Api, need: Need, head: &RequestParts) -> Result<Caller, Refused> {
-    let Some(caller) = caller(&api.parts.access, head) else { return Err(Refused::Unknown) };
+    let Some(caller) = caller(&api.access, head) else { return Err(Refused::Unknown) };
     if !need.is_met_by(&caller.scope) {
         return Err(Refused::Forbidden("this is not for a public link, or needs a token of scope admin"));
     }
     if matches!(caller.by, By::Session(_)) && !head.method.is_safe() {
-        check_own_page(&head.headers, &api.parts.edge.trusted_proxies, head)?;
+        check_own_page(&head.headers, &api.edge.trusted_proxies, head)?;
     }
     Ok(caller)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use onepixel_stream::Stream;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -31,12 +32,13 @@ pub(super) async fn show(
     let offset: u64 = offset
         .parse()
         .map_err(|_| Problem(StatusCode::BAD_REQUEST, format!("offset: {offset:?} is not a number")))?;
-    let found = newest::records(&api.stream, offset, 1).await?;
+    let stream = api.here()?.parts.stream();
+    let found = newest::records(stream, offset, 1).await?;
     match found.first().filter(|record| record.offset == offset) {
         Some(record) => Ok(Json(StoredEvent { offset, event: newest::line(record) })),
         None => match kept(&api, offset).await? {
             Some(event) => Ok(Json(event)),
-            None => Err(nowhere(&api, offset)),
+            None => Err(nowhere(stream, offset)),
         },
     }
 }
@@ -47,8 +49,8 @@ async fn kept(api: &Api, offset: u64) -> Result<Option<StoredEvent>, Problem> {
     Ok(event.map(|event| StoredEvent { offset, event: event.event }))
 }
 
-fn nowhere(api: &Api, offset: u64) -> Problem {
-    let state = api.stream.state();
+fn nowhere(stream: &Stream, offset: u64) -> Problem {
+    let state = stream.state();
     let (oldest, end) = (state.oldest, state.durable);
     let text = format!(
         "offset {offset} is neither in the stream, which holds {oldest} up to and without {end}, nor in the live view"

@@ -167,7 +167,10 @@ async fn recent(
     let mut asked = Asked::new(query.as_deref())?;
     let (query, is_csv, page) = (asked.query()?, asked.is_csv()?, asked.page()?);
     asked.finish()?;
-    let mut events = lines::whole(&api.stream, api.view()?.recent(query, page).await?).await?;
+    let mut events = api.view()?.recent(query, page).await?;
+    if let Some(here) = &api.local {
+        events = lines::whole(here.parts.stream(), events).await?;
+    }
     public::redact(&caller, events.iter_mut().map(|event| &mut event.event));
     Ok(in_form(is_csv, &events, |events| table::recent(events)))
 }

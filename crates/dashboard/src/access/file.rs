@@ -9,14 +9,16 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::AccessError;
+use super::keeper::Keeper;
 use super::state::State;
 
 /// The file, and which writing of it is known.
 #[derive(Debug)]
-pub(super) struct AccessFile {
+pub struct AccessFile {
     path: PathBuf,
     known: Option<Identity>,
-    written_use: u64,
+    /// The lock, from a change that came too late to the next try: nobody is too late twice.
+    held: Option<File>,
 }
 
 /// Every writing makes a new inode; the rest tells an inode that is used again.
@@ -29,17 +31,44 @@ struct Identity {
 }
 
 impl AccessFile {
-    pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), known: None, written_use: 0 }
+    /// The file at `path`, which need not exist.
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), known: None, held: None }
+    }
+}
+
+impl Keeper for AccessFile {
+    fn read_if_changed(&mut self) -> Result<Option<State>, AccessError> {
+        let read = self.look();
+        if read.is_err() {
+            self.held = None;
+        }
+        read
     }
 
-    /// The newest use that is on disk.
-    pub(super) fn written_use(&self) -> u64 {
-        self.written_use
+    /// After a crash the file holds the old state or the new one, never a part.
+    fn replace(&mut self, state: &State) -> Result<bool, AccessError> {
+        let lock = match self.held.take() {
+            Some(lock) => lock,
+            None => self.lock()?,
+        };
+        let found = match identity(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            found => Some(found.map_err(|error| self.failed("read", &error))?),
+        };
+        if found != self.known {
+            self.held = Some(lock);
+            return Ok(false);
+        }
+        let written = replace(&self.path, state).and_then(|()| identity(&self.path));
+        drop(lock);
+        self.known = Some(written.map_err(|error| self.failed("write", &error))?);
+        Ok(true)
     }
+}
 
-    /// The file's state if it is another one than was read or written last; nothing, too, while there is no file.
-    pub(super) fn read_if_changed(&mut self) -> Result<Option<State>, AccessError> {
+impl AccessFile {
+    fn look(&mut self) -> Result<Option<State>, AccessError> {
         let found = match identity(&self.path) {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.known.is_none() => return Ok(None),
@@ -54,34 +83,25 @@ impl AccessFile {
             return Ok(None);
         }
         let bytes = read(&self.path).map_err(|error| self.failed("read", &error))?;
-        let state: State = serde_json::from_slice(&bytes).map_err(|error| {
+        let state = State::from_json(&bytes).map_err(|error| {
             let path = self.path.display();
-            AccessError::File(format!(
+            AccessError::Kept(format!(
                 "{path} is damaged, or of a newer version ({error}): put the right one back, or move it away and \
                  restart, and a new sign-in link is printed (API tokens and public links are then gone)"
             ))
         })?;
-        self.written_use = state.last_use();
         self.known = Some(found);
         Ok(Some(state))
     }
 
     /// Waits until no other process changes the file. The lock is on the folder, which is there and stays.
-    pub(super) fn lock(&self) -> Result<File, AccessError> {
+    fn lock(&self) -> Result<File, AccessError> {
         let locked = open_folder(&self.path).and_then(|folder| folder.lock().map(|()| folder));
         locked.map_err(|error| self.failed("lock the folder of", &error))
     }
 
-    /// After a crash the file holds the old state or the new one, never a part.
-    pub(super) fn replace(&mut self, state: &State) -> Result<(), AccessError> {
-        let written = replace(&self.path, state).and_then(|()| identity(&self.path));
-        self.known = Some(written.map_err(|error| self.failed("write", &error))?);
-        self.written_use = state.last_use();
-        Ok(())
-    }
-
     fn failed(&self, action: &str, error: &io::Error) -> AccessError {
-        AccessError::File(format!("cannot {action} {}: {error}", self.path.display()))
+        AccessError::Kept(format!("cannot {action} {}: {error}", self.path.display()))
     }
 }
 
@@ -114,7 +134,7 @@ fn replace(path: &Path, state: &State) -> io::Result<()> {
     if (owner.uid(), owner.gid()) != (mine.uid(), mine.gid()) {
         std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
     }
-    file.write_all(&serde_json::to_vec_pretty(state)?)?;
+    file.write_all(&state.to_json()?)?;
     file.sync_all()?;
     fs::rename(&new, path)?;
     open_folder(path)?.sync_all()

@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Api, Asked, ErrorBody, Problem, newest};
+use crate::Edge;
 
 /// Requests in one answer.
 const LIMIT_MAX: usize = 1000;
@@ -72,7 +73,7 @@ pub(super) struct RequestState {
 /// The last requests, the newest first.
 #[utoipa::path(get, path = "/api/v1/requests", operation_id = "listRequests", tag = "operations", params(Which),
     responses((status = 200, body = Vec<RequestState>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody), (status = 503, body = ErrorBody)))]
+        (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Asked(which): Asked<Which>,
@@ -92,7 +93,7 @@ pub(super) async fn list(
         Some(text) => {
             let address: IpAddr =
                 text.trim().parse().map_err(|_| bad(format!("address: {text:?} is not an IP address")))?;
-            let kept = api.parts.edge.ip_policy.kept(address);
+            let kept = api.edge.ip_policy.kept(address);
             Some(
                 kept.ok_or_else(|| bad("address: privacy.ip = \"drop\" keeps no address".into()))?
                     .to_string(),
@@ -100,8 +101,9 @@ pub(super) async fn list(
         }
     };
     let back = if id.is_some() || address.is_some() { SEARCH_BACK } else { LOOK_BACK.max(limit) };
-    let records = newest::last(&api.stream, back).await?;
-    let mut requests = joined(api.parts.last.newest_first(), &records, &api);
+    let here = &api.here()?.parts;
+    let records = newest::last(here.stream(), back).await?;
+    let mut requests = joined(here.last_requests().newest_first(), &records, &api.edge);
     requests.retain(|request| {
         (id.is_none() || request.event_id == id) && (address.is_none() || request.address == address)
     });
@@ -111,10 +113,10 @@ pub(super) async fn list(
 }
 
 /// What is remembered with the event it became, and every other record.
-fn joined(remembered: Vec<Arc<LastRequest>>, records: &[Record], api: &Api) -> Vec<RequestState> {
+fn joined(remembered: Vec<Arc<LastRequest>>, records: &[Record], edge: &Edge) -> Vec<RequestState> {
     let mut by_id: HashMap<String, RequestState> = HashMap::with_capacity(records.len());
     for record in records {
-        if let Some(state) = stored(record, api) {
+        if let Some(state) = stored(record, edge) {
             by_id.insert(state.event_id.clone().unwrap_or_default(), state);
         }
     }
@@ -149,9 +151,8 @@ fn with_query(request: &LastRequest, event: Option<RequestState>) -> RequestStat
 }
 
 /// A request of which only the event is known.
-fn stored(record: &Record, api: &Api) -> Option<RequestState> {
+fn stored(record: &Record, edge: &Edge) -> Option<RequestState> {
     let event = Event::decode(&record.payload).ok()?;
-    let edge = &api.parts.edge;
     let (method, path, status) = match event.source {
         onepixel_event::Source::Pixel => ("GET", &edge.pixel_path, 200),
         onepixel_event::Source::Api => ("POST", &edge.events_path, 202),

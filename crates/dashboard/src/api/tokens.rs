@@ -54,7 +54,7 @@ impl From<Token> for TokenState {
 #[utoipa::path(get, path = "/api/v1/tokens", operation_id = "listTokens", tag = "access",
     responses((status = 200, body = Vec<TokenState>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub(super) async fn list(State(api): State<Arc<Api>>) -> Json<Vec<TokenState>> {
-    Json(api.parts.access.tokens().into_iter().map(TokenState::from).collect())
+    Json(api.access.tokens().into_iter().map(TokenState::from).collect())
 }
 
 /// Makes an API token.

@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use onepixel_stream::Offset;
+use onepixel_stream::{Offset, Stream};
 use onepixel_view::Query;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -26,7 +26,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::questions::{Asked, AskedFeed};
-use super::{Api, ErrorBody, Problem, newest, now, public};
+use super::{Api, ErrorBody, Here, Problem, newest, now, public};
 use crate::access::{Caller, Scope};
 use filter::Filter;
 pub(crate) use tail::Tail;
@@ -53,6 +53,7 @@ enum Item {
 
 struct Feed {
     api: Arc<Api>,
+    stream: Stream,
     caller: Caller,
     filter: Filter,
     query: Query,
@@ -70,7 +71,8 @@ struct Feed {
 /// Hits as they become durable, without end.
 #[utoipa::path(get, path = "/api/v1/live", operation_id = "followLive", tag = "live", params(AskedFeed, ("last-event-id" = Option<u64>, Header)),
     responses((status = 200, description = "events `hit`, `gap` and `now`", body = String, content_type = "text/event-stream"),
-        (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody)))]
+        (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 503, body = ErrorBody)))]
 pub(super) async fn follow(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
@@ -80,12 +82,14 @@ pub(super) async fn follow(
     let mut asked = Asked::new(raw.as_deref())?;
     let (query, after) = (asked.query()?, asked.offset("after")?);
     asked.finish()?;
-    let permit = permit(&api, &caller)?;
+    let permit = permit(api.here()?, &caller)?;
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<Offset>().ok());
-    let (pieces, position) = api.tail.subscribe();
+    let stream = api.here()?.parts.stream().clone();
+    let (pieces, position) = api.here()?.tail.subscribe();
     let from = seen.or(after).map_or(position, |last| last.saturating_add(1)).min(position);
     let now = Instant::now();
     let mut feed = Feed {
+        stream,
         caller,
         filter: Filter::of(&query),
         query,
@@ -107,10 +111,10 @@ pub(super) async fn follow(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(COMMENT_EVERY)).into_response())
 }
 
-fn permit(api: &Api, caller: &Caller) -> Result<OwnedSemaphorePermit, Problem> {
+fn permit(here: &Here, caller: &Caller) -> Result<OwnedSemaphorePermit, Problem> {
     let slots = match caller.scope {
-        Scope::Public(_) => &api.public_feeds,
-        Scope::Admin | Scope::Read => &api.feeds,
+        Scope::Public(_) => &here.public_feeds,
+        Scope::Admin | Scope::Read => &here.feeds,
     };
     Semaphore::try_acquire_owned(slots.clone()).map_err(|_| {
         let text = "too many live feeds are open; close one and try again";
@@ -124,7 +128,7 @@ impl Feed {
         let from = self.next.max(position.saturating_sub(WAITING_MAX as Offset));
         let count = usize::try_from(position - from).unwrap_or(WAITING_MAX);
         if count > 0 {
-            let records = newest::records(&self.api.stream, from, count).await?;
+            let records = newest::records(&self.stream, from, count).await?;
             let hits: Vec<_> = records.iter().map(|record| Arc::new(Hit::of(record))).collect();
             if let (Some(first), Some(last)) = (hits.first(), hits.last()) {
                 self.take(&Piece { first: first.offset, end: (last.offset + 1).min(position), hits });
@@ -141,7 +145,7 @@ impl Feed {
         loop {
             self.take_all()?;
             if Instant::now() >= self.now_at {
-                if !self.api.parts.access.still(&self.caller) {
+                if !self.api.access.still(&self.caller) {
                     return None;
                 }
                 self.now_at = Instant::now() + NOW_EVERY;

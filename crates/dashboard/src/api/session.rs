@@ -67,7 +67,7 @@ pub(super) struct NewPassword {
 #[utoipa::path(get, path = "/api/v1/session", operation_id = "showSession", tag = "access", security(()), params(("link" = Option<String>, Query, description = "The key of a public link")),
     responses((status = 200, body = SessionState)))]
 pub(super) async fn show(State(api): State<Arc<Api>>, head: RequestParts) -> Json<SessionState> {
-    Json(state(&api, gate::caller(&api.parts.access, &head).as_ref()))
+    Json(state(&api, gate::caller(&api.access, &head).as_ref()))
 }
 
 /// Signs in, by the one-time link or the password.
@@ -82,20 +82,18 @@ pub(super) async fn sign_in(
     head: RequestParts,
     Told(shown): Told<SignIn>,
 ) -> Result<Response, Denied> {
-    let trusted = &api.parts.edge.trusted_proxies;
+    let trusted = &api.edge.trusted_proxies;
     // Nobody may be signed in by another site's page, into a session that is not theirs.
     if gate::origin_is_ours(&head.headers, trusted, &head) == Some(false) {
         return Ok(Refused::Forbidden("another site's page may not ask this").into_response());
     }
     let secret = match shown {
-        SignIn::Password(given) => {
-            api.parts.access.sign_in_with_password(given.password, client.address).await?
-        }
+        SignIn::Password(given) => api.access.sign_in_with_password(given.password, client.address).await?,
         SignIn::Token(given) => {
             api.on_disk(move |access| access.sign_in(&given.token, client.address)).await?
         }
     };
-    let caller = api.parts.access.session(secret.text());
+    let caller = api.access.session(secret.text());
     let cookie = cookie(secret.text(), SESSION_MS / 1000, is_https(&head, &Seen::of(&head, trusted)));
     let mut response = Json(state(&api, caller.as_ref())).into_response();
     response.headers_mut().extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
@@ -107,8 +105,8 @@ pub(super) async fn sign_in(
 #[utoipa::path(delete, path = "/api/v1/session", operation_id = "signOut", tag = "access",
     responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(super) async fn sign_out(State(api): State<Arc<Api>>, head: RequestParts) -> Result<Response, Denied> {
-    let trusted = &api.parts.edge.trusted_proxies;
-    let Some(Caller { by: By::Session(session), .. }) = gate::caller(&api.parts.access, &head) else {
+    let trusted = &api.edge.trusted_proxies;
+    let Some(Caller { by: By::Session(session), .. }) = gate::caller(&api.access, &head) else {
         return Ok(Refused::Unknown.into_response());
     };
     if let Err(refused) = gate::check_own_page(&head.headers, trusted, &head) {
@@ -131,7 +129,7 @@ pub(super) async fn set_password(
     Extension(caller): Extension<Caller>,
     Told(new): Told<NewPassword>,
 ) -> Result<StatusCode, Denied> {
-    api.parts.access.set_password(new.password, caller.by).await?;
+    api.access.set_password(new.password, caller.by).await?;
     tracing::info!("the dashboard's password was set; other sessions have ended");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -143,7 +141,7 @@ fn state(api: &Api, caller: Option<&Caller>) -> SessionState {
         Some(Scope::Read) => (Some(ScopeWord::Read), None),
         Some(Scope::Public(site)) => (Some(ScopeWord::Public), Some(site.clone())),
     };
-    SessionState { signed_in: caller.is_some(), scope, site, password_set: api.parts.access.password_set() }
+    SessionState { signed_in: caller.is_some(), scope, site, password_set: api.access.password_set() }
 }
 
 /// The browser itself says so in `Origin`, too: a proxy that is not named in the settings may do the TLS.

@@ -47,7 +47,7 @@ fn status(error: &AccessError) -> StatusCode {
         AccessError::Weak(_) => StatusCode::BAD_REQUEST,
         AccessError::Full => StatusCode::CONFLICT,
         AccessError::Unknown => StatusCode::NOT_FOUND,
-        AccessError::File(_) => {
+        AccessError::Kept(_) => {
             tracing::error!("{error}");
             StatusCode::SERVICE_UNAVAILABLE
         }
@@ -55,13 +55,11 @@ fn status(error: &AccessError) -> StatusCode {
 }
 
 impl Api {
-    /// Changes who may do what, on a thread that may wait for the disk.
+    /// Changes who may do what, on a thread that may wait for where it is kept.
     pub(super) async fn on_disk<T: Send + 'static>(
         &self,
         change: impl FnOnce(&Access) -> Result<T, AccessError> + Send + 'static,
     ) -> Result<T, AccessError> {
-        let parts = self.parts.clone();
-        let changed = tokio::task::spawn_blocking(move || change(&parts.access)).await;
-        changed.map_err(|error| AccessError::File(error.to_string()))?
+        self.access.blocking(change).await
     }
 }

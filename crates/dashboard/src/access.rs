@@ -7,23 +7,26 @@
 
 mod attempts;
 mod file;
+mod keeper;
 mod password;
 mod secret;
 mod state;
 
 use std::net::IpAddr;
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use onepixel_stream::Clock;
 use tokio::sync::Semaphore;
 
 use attempts::Attempts;
-use file::AccessFile;
-pub(crate) use secret::Secret;
+pub use file::AccessFile;
+pub use keeper::Keeper;
+pub use secret::Secret;
+pub use state::State;
 pub(crate) use state::{Link, Role, Token};
-use state::{SignIn, State};
+use state::{SignIn, Spent};
 
 /// How long a one-time link opens the door: long enough to find it in yesterday's log.
 const SIGN_IN_MS: u64 = 24 * 3600 * 1000;
@@ -41,6 +44,10 @@ const SEEN_EVERY_MS: u64 = 60 * 1000;
 /// Passwords looked at at once, 19 MiB each, and how long one more waits for its turn.
 const HASHING_MAX: usize = 2;
 const HASHING_WAIT: Duration = Duration::from_secs(10);
+/// A sign-in secret that a person may have made up is still not guessed.
+const OFFERED_CHARS_MIN: usize = 20;
+/// Changes that are tried again because somebody else was faster.
+const CHANGES_MAX: usize = 10;
 
 /// Who asks, and how they proved it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,56 +80,79 @@ pub(crate) enum By {
 
 /// Why nobody was let in, or nothing was changed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum AccessError {
+pub enum AccessError {
+    /// The one-time secret is void.
     #[error(
         "this sign-in link was used already, has expired, or never was one; print a new one with `onepixel access reset`"
     )]
     Link,
+    /// It is another one.
     #[error("this is not the password; who has lost it prints a sign-in link with `onepixel access reset`")]
     Password,
+    /// There is none to compare with.
     #[error("no password is set yet; sign in with the link that the server printed at its start")]
     NoPassword,
+    /// Guessing is slow.
     #[error("too many attempts to sign in; wait as Retry-After says")]
-    TooMany { wait_ms: u64 },
+    TooMany {
+        /// Until the next attempt is looked at.
+        wait_ms: u64,
+    },
+    /// It is no password, and why.
     #[error("{0}")]
     Weak(String),
+    /// A list is as long as it may be.
     #[error("there are {LISTED_MAX} of them already; remove one that is not needed any more")]
     Full,
+    /// The list does not have it.
     #[error("there is none with this id")]
     Unknown,
+    /// Where the state is kept, something went wrong.
     #[error("who may sign in cannot be read or kept: {0}")]
-    File(String),
+    Kept(String),
 }
 
-/// The gate of one server. Its file may also be changed by `onepixel access` meanwhile.
-pub(crate) struct Access {
+/// The gate of one dashboard. Its state may also be changed by others meanwhile: `onepixel access`, other functions.
+pub struct Access {
     clock: Clock,
-    file: Mutex<AccessFile>,
+    keeper: Mutex<Box<dyn Keeper>>,
     state: Mutex<State>,
+    /// The newest use that is kept.
+    kept_use: AtomicU64,
+    /// The hash of the settings' sign-in secret.
+    offered: Option<[u8; 32]>,
     attempts: Mutex<Attempts>,
     hashing: Semaphore,
 }
 
 impl Access {
-    /// Reads the file at `path`, which need not exist. A file that cannot be read lets nobody in and is not touched, but
-    /// does not stop the server: the intake does not depend on who may look.
-    pub(crate) fn open(path: &Path, clock: Clock) -> Self {
-        let mut file = AccessFile::new(path);
-        let state = file.read_if_changed().unwrap_or_else(|error| {
-            tracing::error!("{error}. Nobody can sign in until then; events are taken all the same");
-            None
-        });
-        Self {
+    /// Reads the state. One that cannot be read lets nobody in and is not touched, but does not stop the server: the
+    /// intake does not depend on who may look. `offered`: a secret that opens the door once, as long as no password is
+    /// set, where nobody can read what a server prints; one that is shorter than [`OFFERED_CHARS_MIN`] opens nothing.
+    pub fn open(keeper: Box<dyn Keeper>, clock: Clock, offered: Option<&str>) -> Arc<Self> {
+        let is_long = |secret: &&str| secret.chars().count() >= OFFERED_CHARS_MIN;
+        if offered.is_some_and(|secret| !is_long(&secret)) {
+            tracing::error!(
+                "the sign-in secret is shorter than {OFFERED_CHARS_MIN} characters: it opens nothing"
+            );
+        }
+        let access = Self {
             clock,
-            file: Mutex::new(file),
-            state: Mutex::new(state.unwrap_or_default()),
+            keeper: Mutex::new(keeper),
+            state: Mutex::default(),
+            kept_use: AtomicU64::new(0),
+            offered: offered.filter(is_long).map(|secret| secret::sha256(secret.as_bytes())),
             attempts: Mutex::default(),
             hashing: Semaphore::new(HASHING_MAX),
+        };
+        if let Err(error) = access.reload() {
+            tracing::error!("{error}. Nobody can sign in until then; events are taken all the same");
         }
+        Arc::new(access)
     }
 
     /// A fresh one-time token, durable. Blocks on the disk.
-    pub(crate) fn print_sign_in(&self) -> Result<Secret, AccessError> {
+    pub fn print_sign_in(&self) -> Result<Secret, AccessError> {
         let (secret, now) = (Secret::new(), (self.clock)());
         self.change(|state| {
             state.expire(now);
@@ -134,7 +164,8 @@ impl Access {
         Ok(secret)
     }
 
-    pub(crate) fn password_set(&self) -> bool {
+    /// Whether there is a password.
+    pub fn password_set(&self) -> bool {
         self.state().password.is_some()
     }
 
@@ -142,18 +173,24 @@ impl Access {
     pub(crate) fn sign_in(&self, token: &str, from: IpAddr) -> Result<Secret, AccessError> {
         let now = (self.clock)();
         self.reload()?;
-        let shown = Secret::read(token).map(|secret| secret.hash());
-        let known = |hash: &[u8; 32]| self.state().sign_ins.iter().any(|one| secret::same(&one.hash, hash));
+        let shown = secret::sha256(token.as_bytes());
+        let known = |hash: &[u8; 32]| {
+            let state = self.state();
+            state.sign_ins.iter().any(|one| secret::same(&one.hash, hash)) || self.is_offered(&state, hash)
+        };
         // Only what is wrong counts: nobody's guessing may keep out who holds the link.
-        let Some(hash) = shown.filter(known) else {
+        let Some(hash) = Some(shown).filter(known) else {
             self.attempts().begin(from, now, false).map_err(|wait_ms| AccessError::TooMany { wait_ms })?;
             return Err(AccessError::Link);
         };
         // Decided again within the change, or two could use it at once.
         let session = self.change(|state| {
             state.expire(now);
-            let at = state.sign_ins.iter().position(|one| secret::same(&one.hash, &hash))?;
-            state.sign_ins.remove(at);
+            match state.sign_ins.iter().position(|one| secret::same(&one.hash, &hash)) {
+                Some(at) => drop(state.sign_ins.remove(at)),
+                None if self.is_offered(state, &hash) => state.spent = Some(Spent { hash }),
+                None => return None,
+            }
             Some(state.start_session(now))
         })?;
         let session = session.ok_or(AccessError::Link)?;
@@ -161,36 +198,55 @@ impl Access {
         Ok(session)
     }
 
+    /// Whether it is the settings' secret, and still opens the door.
+    fn is_offered(&self, state: &State, hash: &[u8; 32]) -> bool {
+        let is_it = self.offered.is_some_and(|offered| secret::same(&offered, hash));
+        let is_spent = state.spent.as_ref().is_some_and(|spent| secret::same(&spent.hash, hash));
+        is_it && !is_spent && state.password.is_none()
+    }
+
     /// Exchanges the password for a session.
     pub(crate) async fn sign_in_with_password(
-        &self,
+        self: &Arc<Self>,
         given: String,
         from: IpAddr,
     ) -> Result<Secret, AccessError> {
         let now = (self.clock)();
         self.attempts().begin(from, now, true).map_err(|wait_ms| AccessError::TooMany { wait_ms })?;
-        self.reload()?;
+        self.blocking(Self::reload).await?;
         let Some(kept) = self.state().password.clone() else { return Err(AccessError::NoPassword) };
         let right = self.hash(move || password::verify(&given, &kept)).await?;
         if !right {
             return Err(AccessError::Password);
         }
         self.attempts().succeeded(from);
-        self.change(|state| {
+        let start = move |state: &mut State| {
             state.expire(now);
             state.start_session(now)
-        })
+        };
+        self.blocking(move |access| access.change(start)).await
     }
 
     /// Sets the password; every session ends but the one it was set in, and one-time links are void.
-    pub(crate) async fn set_password(&self, new: String, by: By) -> Result<(), AccessError> {
+    pub(crate) async fn set_password(self: &Arc<Self>, new: String, by: By) -> Result<(), AccessError> {
         password::check(&new).map_err(AccessError::Weak)?;
         let hash = self.hash(move || password::hash(&new)).await?.map_err(AccessError::Weak)?;
-        self.change(|state| {
-            state.password = Some(hash);
+        let set = move |state: &mut State| {
+            state.password = Some(hash.clone());
             state.sign_ins.clear();
             state.sessions.retain(|one| by == By::Session(one.hash));
-        })
+        };
+        self.blocking(move |access| access.change(set)).await
+    }
+
+    /// On a thread that may wait for where the state is kept.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, AccessError> + Send + 'static,
+    ) -> Result<T, AccessError> {
+        let access = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&access)).await;
+        done.map_err(|error| AccessError::Kept(error.to_string()))?
     }
 
     /// On a thread that may compute, and only some at once.
@@ -202,7 +258,7 @@ impl Access {
         let Ok(Ok(_turn)) = tokio::time::timeout(HASHING_WAIT, self.hashing.acquire()).await else {
             return Err(busy);
         };
-        tokio::task::spawn_blocking(work).await.map_err(|error| AccessError::File(error.to_string()))
+        tokio::task::spawn_blocking(work).await.map_err(|error| AccessError::Kept(error.to_string()))
     }
 
     /// Who shows this session's secret.
@@ -295,46 +351,52 @@ impl Access {
 
     /// Looks whether another process has changed the file, and notes on disk when things were last used. Called now and
     /// then; blocks on the disk.
-    pub(crate) fn refresh(&self) -> Result<(), AccessError> {
+    pub fn refresh(&self) -> Result<(), AccessError> {
         self.reload()?;
         let due = {
-            let state = self.state();
-            let written = self.file().written_use();
-            state.last_use() > written.saturating_add(SEEN_EVERY_MS)
+            let kept = self.kept_use.load(Ordering::Relaxed);
+            self.state().last_use() > kept.saturating_add(SEEN_EVERY_MS)
         };
         if due { self.change(|_| ()) } else { Ok(()) }
     }
 
     fn reload(&self) -> Result<(), AccessError> {
-        let mut file = self.file();
-        if let Some(mut fresh) = file.read_if_changed()? {
-            let mut state = self.state();
-            fresh.keep_use(&state);
-            *state = fresh;
+        let mut keeper = self.keeper();
+        if let Some(fresh) = keeper.read_if_changed()? {
+            self.take(fresh);
         }
         Ok(())
     }
 
-    /// Changes the state; it is durable when this returns, and on an error nothing has changed.
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> Result<T, AccessError> {
-        let mut file = self.file();
-        let lock = file.lock()?;
-        let mut next = match file.read_if_changed()? {
-            Some(mut fresh) => {
-                fresh.keep_use(&self.state());
-                fresh
-            }
-            None => self.state().clone(),
-        };
-        let outcome = change(&mut next);
-        file.replace(&next)?;
-        drop(lock);
-        *self.state() = next;
-        Ok(outcome)
+    /// Goes on with a state that somebody else has kept.
+    fn take(&self, mut fresh: State) {
+        self.kept_use.store(fresh.last_use(), Ordering::Relaxed);
+        let mut state = self.state();
+        fresh.keep_use(&state);
+        *state = fresh;
     }
 
-    fn file(&self) -> MutexGuard<'_, AccessFile> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Changes the state; it is durable when this returns, and on an error nothing has changed. Who is slower than another
+    /// changes what the other has left.
+    fn change<T>(&self, change: impl Fn(&mut State) -> T) -> Result<T, AccessError> {
+        let mut keeper = self.keeper();
+        for _ in 0..CHANGES_MAX {
+            if let Some(fresh) = keeper.read_if_changed()? {
+                self.take(fresh);
+            }
+            let mut next = self.state().clone();
+            let outcome = change(&mut next);
+            if keeper.replace(&next)? {
+                self.kept_use.store(next.last_use(), Ordering::Relaxed);
+                *self.state() = next;
+                return Ok(outcome);
+            }
+        }
+        Err(AccessError::Kept("others change it all the time; try again".to_owned()))
+    }
+
+    fn keeper(&self) -> MutexGuard<'_, Box<dyn Keeper>> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

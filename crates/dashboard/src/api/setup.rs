@@ -24,6 +24,12 @@ const SHARE: f64 = 0.9;
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Setup {
+    /// The whole address of the pixel.
+    pixel_url: String,
+    /// The whole address that takes events as JSON.
+    events_url: String,
+    /// The whole address of the tracker.
+    script_url: String,
     pixel_path: String,
     events_path: String,
     script_path: String,
@@ -32,9 +38,17 @@ pub(super) struct Setup {
     address: Address,
     /// When the oldest hit that is retained was stored.
     first_hit_ms: Option<u64>,
-    /// Hits since the stream began.
-    hits: u64,
+    /// Hits since the stream began; null where there is no local stream.
+    hits: Option<u64>,
     shared_address: Option<SharedAddress>,
+}
+
+/// What the local stream says of the hits so far.
+#[derive(Debug, Default)]
+struct Hits {
+    first_ms: Option<u64>,
+    count: Option<u64>,
+    shared: Option<SharedAddress>,
 }
 
 /// The caller's own address as a hit from there would have it.
@@ -62,19 +76,31 @@ struct SharedAddress {
     responses((status = 200, body = Setup), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 503, body = ErrorBody)))]
 pub(super) async fn show(State(api): State<Arc<Api>>, head: RequestParts) -> Result<Json<Setup>, Problem> {
-    let edge = &api.parts.edge;
+    let edge = &api.edge;
     let seen = Seen::of(&head, &edge.trusted_proxies);
-    let (state, last) = (api.stream.state(), newest::last(&api.stream, LOOK_BACK).await?);
-    let first = newest::records(&api.stream, state.oldest, 1).await?;
+    let mut known = Hits::default();
+    if let Some(here) = &api.local {
+        let stream = here.parts.stream();
+        let (state, last) = (stream.state(), newest::last(stream, LOOK_BACK).await?);
+        let first = newest::records(stream, state.oldest, 1).await?;
+        let first_ms = first.first().map(|record| record.committed_at_ms);
+        known = Hits { first_ms, count: Some(state.durable), shared: shared(&last) };
+    }
+    let origin = origin(&seen, edge.other_port);
+    let own = |path: &str| format!("{origin}{path}");
+    let doors = edge.elsewhere.as_ref();
     Ok(Json(Setup {
+        pixel_url: doors.map_or_else(|| own(&edge.pixel_path), |doors| doors.pixel_url.clone()),
+        events_url: doors.map_or_else(|| own(&edge.events_path), |doors| doors.events_url.clone()),
+        script_url: own(&edge.script_path),
         pixel_path: edge.pixel_path.clone(),
         events_path: edge.events_path.clone(),
         script_path: edge.script_path.clone(),
-        origin: origin(&seen, edge.other_port),
+        origin,
         address: address(&head, &seen),
-        first_hit_ms: first.first().map(|record| record.committed_at_ms),
-        hits: state.durable,
-        shared_address: shared(&last),
+        first_hit_ms: known.first_ms,
+        hits: known.count,
+        shared_address: known.shared,
     }))
 }
 
