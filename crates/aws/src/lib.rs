@@ -1,1 +1,3 @@
 //! onepixel on AWS.
+
+pub mod dynamo;
