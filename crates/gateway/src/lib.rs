@@ -41,6 +41,6 @@ pub mod ingest;
 mod metrics;
 mod settings;
 
-pub use http::{Client, Fallback, Gateway, LastRequest, LastRequests, Limits, Served, serve};
+pub use http::{Client, Fallback, Gateway, LastRequest, LastRequests, Limits, Served, is_event_type, serve};
 pub use metrics::{Door, Metrics};
 pub use settings::{BODY_LIMIT_MAX, InvalidSettings, Settings};

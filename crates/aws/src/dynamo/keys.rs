@@ -15,7 +15,7 @@
 //! `<site>` stands for all sites together; no event has an empty site. `<w>` is `0` to [`WRITE_SHARDS`]` - 1`: whoever
 //! counts takes one of them, and readers add up all. For recent events it comes from the id, so that the same event always
 //! has the same key. Numbers and words of ours come first and free text stands last, so that nothing needs an escape and
-//! no text can make the key of another; [`SITE_BYTES_MAX`](limits::SITE_BYTES_MAX) and [`VALUE_BYTES_MAX`] keep `pk` below 2048 and
+//! no text can make the key of another; [`SITE_BYTES_MAX`](onepixel_event::limits::SITE_BYTES_MAX) and [`VALUE_BYTES_MAX`] keep `pk` below 2048 and
 //! `sk` below 1024 bytes, DynamoDB's limits.
 //!
 //! **Attributes.** Every item but `ACCESS` has [`EXPIRES`], in seconds since the epoch: that of a counter is the end of its hour plus the time
@@ -36,7 +36,7 @@
 //! of one site that share their values but for three pages and two referrers touch 60 markers and some 30 others: 3
 //! units an event, two thirds of them for the marker. Visitors are not counted: distinct counts do not add up.
 
-use onepixel_event::{Class, EventId, Time, limits};
+use onepixel_event::{Class, EventId, Time};
 use sha2::{Digest, Sha256};
 
 /// The table's partition key.
@@ -288,6 +288,7 @@ fn hash(value: &str) -> String {
 mod tests {
     use std::collections::HashSet;
 
+    use onepixel_event::limits;
     use proptest::prelude::*;
 
     use super::*;
@@ -363,7 +364,7 @@ mod tests {
                 let time = Time::from_ms(times[i]);
                 let value = values[i].repeat(repeat);
                 let sites = sites[i].as_str();
-                let site = &sites[..sites.floor_char_boundary(limits::SITE_BYTES_MAX)];
+                let site = &sites[..sites.floor_char_boundary(onepixel_event::limits::SITE_BYTES_MAX)];
                 let key = Key { pk: top_pk(dimensions[i], Some(site), &day(time), 7), sk: top_sk(time, &value) };
                 (key, (day(time), time.civil().3, dimensions[i], site.to_owned(), value))
             };

@@ -36,6 +36,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
 pub use client::Client;
+pub use events::is_event_type;
 pub use fallback::Fallback;
 pub use last::{LastRequest, LastRequests};
 pub use limits::{HEADERS_MAX, Limits};
@@ -273,7 +274,7 @@ fn count(metrics: &Metrics, outcome: &Outcome) {
             metrics.rejected(refusal.reason());
         }
         Outcome::Dropped(why) => metrics.rejected(why),
-        Outcome::Unwanted(_) => metrics.rejected(events::GPC),
+        Outcome::Unwanted(_) => metrics.rejected(crate::ingest::GPC),
         Outcome::Stored(_) | Outcome::Peeked | Outcome::Accepted(_) | Outcome::Options => {}
     }
 }
