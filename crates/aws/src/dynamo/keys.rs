@@ -288,7 +288,6 @@ fn hash(value: &str) -> String {
 mod tests {
     use std::collections::HashSet;
 
-    use onepixel_event::limits;
     use proptest::prelude::*;
 
     use super::*;
