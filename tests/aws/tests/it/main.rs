@@ -2,4 +2,7 @@
 //!
 //! Each test starts its own servers on its own ports. Run it with `cargo xtask test`, which brings them.
 
+mod batches;
+mod live;
 mod servers;
+mod troubled;
