@@ -5,4 +5,13 @@
 //! [`onepixel_consumer::Sink`]. One small binary a function (`src/bin`); what they share stands here, in the order of an
 //! event's path. Never a dependency of a plain server, which takes it with its feature `aws` only.
 
+pub mod clock;
 pub mod record;
+
+pub mod consumer;
+
+pub mod archive;
+
+pub mod live;
+
+pub mod dynamo;

@@ -38,6 +38,7 @@ use tokio::time::Instant;
 
 pub use client::Client;
 pub use elsewhere::{PixelHit, PixelRequest, pixel_hit, pixel_not_stored, pixel_overloaded, pixel_stored};
+pub use events::is_event_type;
 pub use fallback::Fallback;
 pub use last::{LastRequest, LastRequests};
 pub use limits::{HEADERS_MAX, Limits};
@@ -275,7 +276,7 @@ fn count(metrics: &Metrics, outcome: &Outcome) {
             metrics.rejected(refusal.reason());
         }
         Outcome::Dropped(why) => metrics.rejected(why),
-        Outcome::Unwanted(_) => metrics.rejected(events::GPC),
+        Outcome::Unwanted(_) => metrics.rejected(crate::ingest::GPC),
         Outcome::Stored(_) | Outcome::Peeked | Outcome::Accepted(_) | Outcome::Options => {}
     }
 }

@@ -1,1 +1,5 @@
-//! The tests.
+//! The whole product in an emulated AWS: its own tests first, then the functions in it.
+//!
+//! Each test starts its own servers on its own ports. Run it with `cargo xtask test`, which brings them.
+
+mod servers;
