@@ -6,6 +6,7 @@
 //! event's path. Never a dependency of a plain server, which takes it with its feature `aws` only.
 
 pub mod clock;
+pub mod kinesis;
 pub mod record;
 
 pub mod consumer;

@@ -151,6 +151,23 @@ impl Ingest {
         Ok(Taken::Stored(self.store(query::read(query), &mut sender, now, records)?))
     }
 
+    /// The same, with the event's line (without a line end) appended to `line`: for whoever stores lines elsewhere.
+    pub fn pixel_line(&self, query: &[u8], caller: &Caller<'_>, now: Time, line: &mut Vec<u8>) -> Taken {
+        if self.drops(caller) {
+            return Taken::Dropped(GPC);
+        }
+        let mut sender = Sender::of(self, caller);
+        Taken::Stored(self.enrich(query::read(query), &mut sender, now, |event, agent| {
+            event.encode_with(agent, line);
+            event.id
+        }))
+    }
+
+    /// The key of the day: for whoever brings it.
+    pub fn salt(&self) -> &VisitorSalt {
+        &self.salt
+    }
+
     /// Takes the events of one body. An event with an id of its own is stored under it as key.
     ///
     /// # Errors
