@@ -12,6 +12,7 @@ pub mod record;
 pub mod consumer;
 
 pub mod archive;
+pub mod firehose;
 
 pub mod live;
 

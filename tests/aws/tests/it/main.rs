@@ -2,7 +2,9 @@
 //!
 //! Each test starts its own servers on its own ports. Run it with `cargo xtask test`, which brings them.
 
+mod archive;
 mod batches;
+mod firehose;
 mod live;
 mod servers;
 mod troubled;
