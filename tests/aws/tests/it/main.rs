@@ -2,4 +2,5 @@
 //!
 //! Each test starts its own servers on its own ports. Run it with `cargo xtask test`, which brings them.
 
+mod freeze;
 mod servers;
