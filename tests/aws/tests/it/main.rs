@@ -2,4 +2,8 @@
 //!
 //! Each test starts its own servers on its own ports. Run it with `cargo xtask test`, which brings them.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod faults;
+mod freeze;
 mod servers;
