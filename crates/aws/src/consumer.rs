@@ -19,8 +19,10 @@ use aws_lambda_events::event::streams::KinesisEventResponse;
 use tokio::time::Instant;
 
 pub use batch::{Batch, InvalidBatch, Line, Shard};
+pub(crate) use batch::{Parts, is_number, take_apart};
 pub use dead_letter::{DeadLetter, DeadLetters};
 pub use function::{Started, deadline, start};
+pub(crate) use raw::Place;
 pub use raw::{RawBodies, SaltUnavailable, Salts};
 pub use settings::{InvalidSettings, Settings};
 

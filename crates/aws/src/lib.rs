@@ -17,6 +17,7 @@ pub mod salt;
 pub mod consumer;
 
 pub mod archive;
+pub mod firehose;
 
 pub mod live;
 

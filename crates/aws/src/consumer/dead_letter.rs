@@ -103,8 +103,10 @@ impl DeadLetters {
     /// [`Unwritten`] with the lowest record of those that are not written by `deadline`.
     pub async fn put_all(&self, batch: &Batch, deadline: Instant) -> Result<(), Unwritten> {
         let shard = batch.shard().id();
-        let failed: BTreeMap<usize, String> = stream::iter(batch.poison())
-            .map(|letter| async move {
+        // By number: of a closure that takes a reference the compiler cannot tell that its future may be sent.
+        let failed: BTreeMap<usize, String> = stream::iter(0..batch.poison().len())
+            .map(|at| async move {
+                let letter = &batch.poison()[at];
                 let put = self.put(shard, batch.sequence(letter.record), letter, deadline).await;
                 put.err().map(|reason| (letter.record, reason))
             })

@@ -4,6 +4,11 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod archive;
+mod batches;
 mod faults;
+mod firehose;
 mod freeze;
+mod live;
 mod servers;
+mod troubled;
