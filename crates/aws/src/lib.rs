@@ -7,7 +7,12 @@
 
 pub mod clock;
 pub mod kinesis;
+pub mod log;
+pub mod metrics;
 pub mod record;
+
+pub mod ingest;
+pub mod salt;
 
 pub mod consumer;
 
