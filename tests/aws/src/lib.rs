@@ -1,11 +1,15 @@
 //! An emulated AWS with real faults, for the tests of what runs there.
 //!
 //! [`servers`] starts a Kinesis (kinesalite) and a DynamoDB with an S3 (ministack) on loopback.
+//! [`freeze`] is the Lambda service: it freezes, thaws, times out, kills and recycles a function's environments.
 //!
 //! Promises that all of it is bounded, listens on loopback only, and is gone with its owner, also when a test panics.
 //! Nothing here is part of the product, and nothing in the product knows of it. What is not emulated stands at the top of
 //! each module.
 
+mod clock;
+pub mod freeze;
 pub mod installed;
+mod loopback;
 mod process;
 pub mod servers;

@@ -6,5 +6,6 @@ mod archive;
 mod batches;
 mod firehose;
 mod live;
+mod freeze;
 mod servers;
 mod troubled;
