@@ -10,7 +10,7 @@ mod dead_letter;
 mod function;
 mod line;
 mod raw;
-mod settings;
+pub(crate) mod settings;
 
 use std::time::Duration;
 

@@ -7,7 +7,13 @@
 
 pub mod clock;
 pub mod kinesis;
+pub mod log;
+pub mod metrics;
 pub mod record;
+
+pub mod ingest;
+pub mod redrive;
+pub mod salt;
 
 pub mod consumer;
 

@@ -1,6 +1,7 @@
 //! An emulated AWS with real faults, for the tests of what runs there.
 //!
 //! [`servers`] starts a Kinesis (kinesalite) and a DynamoDB with an S3 (ministack) on loopback.
+//! [`faults`] is a proxy in front of either that throttles, fails and loses answers.
 //! [`freeze`] is the Lambda service: it freezes, thaws, times out, kills and recycles a function's environments.
 //!
 //! Promises that all of it is bounded, listens on loopback only, and is gone with its owner, also when a test panics.
@@ -8,6 +9,7 @@
 //! each module.
 
 mod clock;
+pub mod faults;
 pub mod freeze;
 pub mod installed;
 mod loopback;

@@ -24,9 +24,9 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{variable}: expected {expected}, got {found:?}")]
 pub struct InvalidSettings {
-    variable: &'static str,
-    expected: &'static str,
-    found: String,
+    pub(crate) variable: &'static str,
+    pub(crate) expected: &'static str,
+    pub(crate) found: String,
 }
 
 impl Settings {
@@ -39,23 +39,6 @@ impl Settings {
         let required = |variable, expected| {
             get(variable).ok_or(InvalidSettings { variable, expected, found: String::new() })
         };
-        let ip = word(get("ONEPIXEL_PRIVACY_IP"), "ONEPIXEL_PRIVACY_IP", "truncate, drop or keep", |word| {
-            Some(match word {
-                "truncate" => IpPolicy::Truncate,
-                "drop" => IpPolicy::Drop,
-                "keep" => IpPolicy::Keep,
-                _ => return None,
-            })
-        })?;
-        let gpc =
-            word(get("ONEPIXEL_PRIVACY_GPC"), "ONEPIXEL_PRIVACY_GPC", "ignore, count or drop", |word| {
-                Some(match word {
-                    "ignore" => GpcPolicy::Ignore,
-                    "count" => GpcPolicy::Count,
-                    "drop" => GpcPolicy::Drop,
-                    _ => return None,
-                })
-            })?;
         let ttl =
             word(get("ONEPIXEL_TTL"), "ONEPIXEL_TTL", "a time such as 7d, of at least an hour", |text| {
                 humantime::parse_duration(text).ok().filter(|ttl| *ttl >= Duration::from_secs(3600))
@@ -64,12 +47,35 @@ impl Settings {
             bucket: required("ONEPIXEL_BUCKET", "s3://bucket or s3://bucket/prefix")?,
             table: required("ONEPIXEL_TABLE", "the name of the DynamoDB table")?,
             ttl: ttl.unwrap_or(TTL_DEFAULT),
-            ingest: IngestSettings { ip: ip.unwrap_or_default(), gpc: gpc.unwrap_or_default() },
+            ingest: ingest_settings(get)?,
         })
     }
 }
 
-fn word<T>(
+/// What may be kept of callers: the same for whoever runs ingest.
+pub(crate) fn ingest_settings(
+    get: impl Fn(&'static str) -> Option<String>,
+) -> Result<IngestSettings, InvalidSettings> {
+    let ip = word(get("ONEPIXEL_PRIVACY_IP"), "ONEPIXEL_PRIVACY_IP", "truncate, drop or keep", |word| {
+        Some(match word {
+            "truncate" => IpPolicy::Truncate,
+            "drop" => IpPolicy::Drop,
+            "keep" => IpPolicy::Keep,
+            _ => return None,
+        })
+    })?;
+    let gpc = word(get("ONEPIXEL_PRIVACY_GPC"), "ONEPIXEL_PRIVACY_GPC", "ignore, count or drop", |word| {
+        Some(match word {
+            "ignore" => GpcPolicy::Ignore,
+            "count" => GpcPolicy::Count,
+            "drop" => GpcPolicy::Drop,
+            _ => return None,
+        })
+    })?;
+    Ok(IngestSettings { ip: ip.unwrap_or_default(), gpc: gpc.unwrap_or_default() })
+}
+
+pub(crate) fn word<T>(
     value: Option<String>,
     variable: &'static str,
     expected: &'static str,

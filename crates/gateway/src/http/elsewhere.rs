@@ -34,7 +34,7 @@ pub struct PixelRequest<'a> {
 pub enum PixelHit {
     /// Answer this: there is nothing to store. The word is the reason, as the gateway counts it; none where nothing
     /// was refused.
-    Answer(Response<Bytes>, Option<&'static str>),
+    Answer(Box<Response<Bytes>>, Option<&'static str>),
     /// Store the line, then answer [`pixel_stored`], or [`pixel_not_stored`].
     Store(EventId),
 }
@@ -51,7 +51,7 @@ pub fn pixel_hit(ingest: &Ingest, request: PixelRequest<'_>, now: Time, line: &m
         }
         _ => pixel::without_event(request.method),
     };
-    PixelHit::Answer(response(&outcome), reason(&outcome))
+    PixelHit::Answer(Box::new(response(&outcome)), reason(&outcome))
 }
 
 /// The answer for an event that is stored.

@@ -2,9 +2,13 @@
 //!
 //! Each test starts its own servers on its own ports. Run it with `cargo xtask test`, which brings them.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod archive;
 mod batches;
+mod faults;
 mod firehose;
+mod freeze;
 mod live;
 mod freeze;
 mod servers;
