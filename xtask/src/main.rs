@@ -23,9 +23,11 @@ type Command = (&'static str, &'static str, fn(&Workspace, &[String]) -> anyhow:
 /// Every command there is; the documents are checked against it.
 const COMMANDS: [Command; 4] = [
     ("test", "install what is missing, then run every check and every test", |here, _| suite::run(here)),
-    ("setup", "only install what the tests need: Debian packages, npm packages, Cargo tools", |here, _| {
-        setup::run(here)
-    }),
+    (
+        "setup",
+        "only install what the tests need: packages of Debian, npm and Python, Cargo tools",
+        |here, _| setup::run(here),
+    ),
     ("tidy", "only check the house rules that no compiler checks", |here, _| tidy::run(here)),
     ("bench", "measure side by side with nginx; takes names of cases, or `all`", bench::run),
 ];

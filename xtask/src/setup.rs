@@ -42,14 +42,18 @@ const DEBIAN_PROGRAMS: [DebianProgram; 5] = [
     DebianProgram { program: "wrk", packages: &["wrk"], purpose: "puts the server under load" },
 ];
 
-/// Drives the browser; brings no browser of its own. The newest that the browser tests were written for.
-const PLAYWRIGHT: (&str, &str) = ("playwright-core", "1.61.0");
+/// The npm packages with their versions. Playwright drives the browser and brings none of its own: the newest that the
+/// browser tests were written for. Kinesalite plays Kinesis, velocityjs renders API Gateway's mapping templates.
+const NPM_PACKAGES: [(&str, &str); 3] =
+    [("playwright-core", "1.61.0"), ("kinesalite", "3.3.3"), ("velocityjs", "2.1.6")];
 
 /// Plays the S3 endpoint; features and version belong together.
 const S3S_FS: (&str, &str, &str) = ("s3s-fs", "0.14.1", "binary");
 
-/// Asks the API everything that its description allows, and more.
-const SCHEMATHESIS: (&str, &str) = ("schemathesis", "4.32.5");
+/// The Python packages with their versions. Schemathesis asks the API everything that its description allows, and more;
+/// ministack plays DynamoDB and S3; DuckDB reads the archive as Athena does.
+const PYTHON_PACKAGES: [(&str, &str); 3] =
+    [("schemathesis", "4.32.5"), ("ministack", "1.5.33"), ("duckdb", "2.0.0")];
 
 /// The manifest of the workspace that simulates crashes.
 pub(crate) const SIMULATION: &str = "sim/Cargo.toml";
@@ -61,10 +65,10 @@ pub(crate) const FUZZING: &str = "fuzz/Cargo.toml";
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
     rust_components(workspace)?;
     debian_packages(&DEBIAN_PROGRAMS)?;
-    npm_package(workspace)?;
+    npm_packages(workspace)?;
     web_packages(workspace)?;
     cargo_tool(workspace)?;
-    python_tool(workspace)?;
+    python_packages(workspace)?;
     for manifest in ["Cargo.toml", SIMULATION, FUZZING] {
         run_program(&mut workspace.cargo(&["fetch", "--locked", "--manifest-path", manifest]))
             .with_context(|| format!("cannot fetch the crates that {manifest} needs"))?;
@@ -77,7 +81,8 @@ pub(crate) fn environment(workspace: &Workspace) -> anyhow::Result<Vec<(&'static
     Ok(vec![
         ("XTASK_S3S_FS", workspace.tools().join("bin").join(S3S_FS.0)),
         ("XTASK_NODE_MODULES", workspace.npm().join("node_modules")),
-        ("XTASK_SCHEMATHESIS", python(workspace).join("bin").join(SCHEMATHESIS.0)),
+        ("XTASK_SCHEMATHESIS", python(workspace).join("bin").join("schemathesis")),
+        ("XTASK_PYTHON", python(workspace).join("bin").join("python")),
         ("XTASK_CHROMIUM", find("chromium").context("chromium is not on the PATH")?),
     ])
 }
@@ -131,19 +136,25 @@ fn is_root() -> anyhow::Result<bool> {
     Ok(crate::process::output(&mut program("id", &["-u"]))?.trim() == "0")
 }
 
-fn npm_package(workspace: &Workspace) -> anyhow::Result<()> {
-    let (name, version) = PLAYWRIGHT;
+/// All in one go, as npm removes what it was not told of.
+fn npm_packages(workspace: &Workspace) -> anyhow::Result<()> {
     let folder = workspace.npm();
-    let manifest = folder.join("node_modules").join(name).join("package.json");
-    if installed_version(&manifest)?.as_deref() == Some(version) {
-        println!("{name} {version}: already there");
+    let modules = folder.join("node_modules");
+    let mut missing = Vec::new();
+    for (name, version) in NPM_PACKAGES {
+        let installed = installed_version(&modules.join(name).join("package.json"))?;
+        missing.extend((installed.as_deref() != Some(version)).then_some(name));
+    }
+    if missing.is_empty() {
+        println!("{} packages from npm: all there", NPM_PACKAGES.len());
         return Ok(());
     }
-    let package = format!("{name}@{version}");
+    println!("missing: {}", missing.join(", "));
     let folder = folder.to_str().context("the target folder's path is not UTF-8")?;
     let quiet = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts"];
     let mut npm = program("npm", &["install", "--prefix", folder]);
-    run_program(npm.args(quiet).arg(&package)).with_context(|| format!("cannot install {package}"))
+    npm.args(quiet).args(NPM_PACKAGES.map(|(name, version)| format!("{name}@{version}")));
+    run_program(&mut npm).context("cannot install the npm packages")
 }
 
 /// Installs what builds and tests the dashboard, for its tests; the build itself then needs no network either, as it
@@ -178,26 +189,30 @@ fn python(workspace: &Workspace) -> PathBuf {
     workspace.tools().join("python")
 }
 
-fn python_tool(workspace: &Workspace) -> anyhow::Result<()> {
-    let (name, version) = SCHEMATHESIS;
+fn python_packages(workspace: &Workspace) -> anyhow::Result<()> {
     let folder = python(workspace);
-    let (tool, python) = (folder.join("bin").join(name), folder.join("bin").join("python"));
-    let (tool, python) = (tool.display().to_string(), python.display().to_string());
-    let told = Path::new(&tool).exists().then(|| crate::process::output(&mut program(&tool, &["--version"])));
-    if told.is_some_and(|told| told.is_ok_and(|told| told.contains(version))) {
-        println!("{name} {version}: already there");
+    let python = folder.join("bin").join("python").display().to_string();
+    let wanted = PYTHON_PACKAGES.map(|(name, version)| format!("{name}=={version}"));
+    if Path::new(&python).exists() && missing_of(&python, &wanted)?.is_empty() {
+        println!("{} packages from Python: all there", wanted.len());
         return Ok(());
     }
     let folder = folder.to_str().context("the target folder's path is not UTF-8")?;
     run_program(&mut program("python3", &["-m", "venv", "--clear", folder])).context(
         "cannot make a Python environment; on Debian the package python3-venv brings what it needs",
     )?;
-    let package = format!("{name}=={version}");
-    run_program(&mut program(
-        &python,
-        &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &package],
-    ))
-    .with_context(|| format!("cannot install {package}"))
+    let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run_program(program(&python, &quiet).args(&wanted))
+        .with_context(|| format!("cannot install {}", wanted.join(", ")))
+}
+
+/// Which of these, each as `name==version`, the environment of this Python does not have.
+fn missing_of(python: &str, wanted: &[String]) -> anyhow::Result<Vec<String>> {
+    let list = "from importlib.metadata import distributions as all\n\
+                print(*{f'{one.name}=={one.version}' for one in all()}, sep='\\n')";
+    let installed = crate::process::output(&mut program(python, &["-c", list]))?;
+    let missing = |wanted: &&String| !installed.lines().any(|line| line == *wanted);
+    Ok(wanted.iter().filter(missing).cloned().collect())
 }
 
 fn installed_version(manifest: &Path) -> anyhow::Result<Option<String>> {
@@ -241,6 +256,12 @@ mod tests {
     fn finds_a_program_only_if_it_is_there() {
         assert!(find("sh").is_some_and(|path| path.is_absolute()));
         assert_eq!(find("no-such-program-here"), None);
+    }
+
+    #[test]
+    fn finds_out_what_a_python_does_not_have() {
+        let wanted = ["no-such-package-here==1.0".to_owned()];
+        assert_eq!(missing_of("python3", &wanted).unwrap(), wanted);
     }
 
     #[test]

@@ -104,19 +104,29 @@ impl Archive {
         name: &ObjectName,
         records: &[Record],
     ) -> Result<usize, WriteArchiveError> {
-        let object = encode::gzip_lines(records).map_err(|e| self.local_error(name, &e))?;
+        let lines = records.iter().map(|record| &*record.payload);
+        let object = encode::gzip_lines(lines).map_err(|e| self.local_error(name, &e))?;
         let bytes = object.len();
-        match &self.folder {
-            Some(folder) => folder.put(&name.to_string(), &object).map_err(|e| self.local_error(name, &e))?,
-            None => {
-                self.store
-                    .put(&self.path(name), object.into())
-                    .await
-                    .map_err(|e| self.store_error(name, &e))?;
-            }
-        }
+        self.put(&name.to_string(), object).await?;
         tracing::debug!(url = self.url_of(name), bytes, records = records.len(), "object written");
         Ok(bytes)
+    }
+
+    /// Writes an object of any name below the root, over what is there; it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`WriteArchiveError`] when it may not be there.
+    pub async fn put(&self, path: &str, object: Vec<u8>) -> Result<(), WriteArchiveError> {
+        let failed = |error: &dyn std::error::Error, advice| {
+            WriteArchiveError::new(format!("{}/{path}", self.url), error, advice)
+        };
+        match &self.folder {
+            Some(folder) => folder.put(path, &object).map_err(|e| failed(&e, LOCAL_ADVICE)),
+            None => {
+                let at = path.split('/').fold(self.root.clone(), |path, part| path.join(part));
+                self.store.put(&at, object.into()).await.map(drop).map_err(|e| failed(&e, advice(&e)))
+            }
+        }
     }
 
     /// Removes an object; fine when it is not there.
