@@ -48,17 +48,22 @@ resource "aws_s3_bucket_lifecycle_configuration" "archive" {
   depends_on = [aws_s3_bucket_versioning.archive]
 
   rule {
-    id     = "everything"
+    id     = "replaced-and-deleted"
     status = "Enabled"
     filter {}
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 7
-    }
     noncurrent_version_expiration {
       noncurrent_days = 30
     }
     expiration {
       expired_object_delete_marker = true
+    }
+  }
+
+  rule {
+    id     = "unfinished-uploads"
+    status = "Enabled"
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
     }
   }
 

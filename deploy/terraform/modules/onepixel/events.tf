@@ -126,17 +126,15 @@ resource "aws_api_gateway_integration_response" "preflight" {
     "method.response.header.Access-Control-Allow-Headers" = "'Content-Type,Content-Encoding'"
     "method.response.header.Access-Control-Max-Age"       = "'86400'"
   })
-  response_templates = { "application/json" = local.name_origin }
+  response_templates = local.one_origin ? {} : { "application/json" = local.name_origin }
 }
 
-# What API Gateway says by itself. Not reaching Kinesis, or not in time, leaves open whether the record is stored: the same id again
-# is counted once.
+# What API Gateway says by itself. Not reaching Kinesis, or not in time, leaves open whether the record is stored: sent again
+# with the same id, an event is counted once.
 locals {
   own_answers = {
     THROTTLED                    = { status = "429", retry = true, error = "too many requests, try again later" }
-    INTEGRATION_FAILURE          = { status = "503", retry = true, error = "not stored, try again with the same id" }
-    INTEGRATION_TIMEOUT          = { status = "503", retry = true, error = "not stored, try again with the same id" }
-    API_CONFIGURATION_ERROR      = { status = "503", retry = true, error = "not stored, try again with the same id" }
+    DEFAULT_5XX                  = { status = "503", retry = true, error = "not stored, try again with the same id" }
     REQUEST_TOO_LARGE            = { status = "413", retry = false, error = "too large: a body holds at most 1 MiB" }
     UNSUPPORTED_MEDIA_TYPE       = { status = "415", retry = false, error = "a body is application/json or text/plain, plain or gzip" }
     MISSING_AUTHENTICATION_TOKEN = { status = "404", retry = false, error = "only POST and OPTIONS, and only here" }
