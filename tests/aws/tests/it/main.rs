@@ -10,6 +10,5 @@ mod faults;
 mod firehose;
 mod freeze;
 mod live;
-mod freeze;
 mod servers;
 mod troubled;
