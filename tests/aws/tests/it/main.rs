@@ -6,6 +6,7 @@
 
 mod archive;
 mod batches;
+mod experiment;
 mod faults;
 mod firehose;
 mod freeze;
