@@ -99,6 +99,15 @@ locals {
         minutes    = 5
         dimensions = { Function = "${var.name}-ingest" }
       }
+      "redrive-refused" = {
+        about      = "Redrive found an object under dead-letter/ingest/ that nobody can bring into Kinesis; it stays there."
+        namespace  = "onepixel"
+        metric     = "RedriveRefused"
+        statistic  = "Sum"
+        threshold  = 0
+        minutes    = 15
+        dimensions = { Function = "${var.name}-redrive" }
+      }
       "table-throttles" = {
         about      = "DynamoDB refused writes: the counts come late, and the live view falls behind."
         namespace  = "AWS/DynamoDB"
