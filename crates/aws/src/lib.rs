@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod record;
 
 pub mod ingest;
+pub mod redrive;
 pub mod salt;
 
 pub mod consumer;

@@ -3,4 +3,5 @@
 
 mod outbox;
 mod producer;
+mod redrive;
 mod scripted;

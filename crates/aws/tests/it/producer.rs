@@ -97,9 +97,12 @@ async fn at_the_deadline_it_gives_back_what_is_left() {
     let began = Instant::now();
     let (result, failures, service) = put(script, 3, Duration::from_millis(400)).await;
     let unsent = result.unwrap_err();
-    assert_eq!((unsent.reason, unsent.entries), (Reason::Throttled, vec![entries(3).remove(1)]));
+    assert_eq!(unsent.entries, [entries(3).remove(1)]);
+    // The last attempt may have been cut off by the deadline.
+    assert!([Reason::Throttled, Reason::Timeout].contains(&unsent.reason), "{unsent}");
     assert!(began.elapsed() < Duration::from_secs(30), "it ends");
-    assert_eq!(failures.of(Reason::Throttled), service.calls().len() as u64, "each failure is counted");
+    let counted = failures.of(Reason::Throttled) + failures.of(Reason::Timeout);
+    assert!(counted >= service.calls().len() as u64, "each failure is counted: {failures:?}");
     assert!(failures.retries > 1);
 
     let (result, ..) = put(std::iter::repeat_n(Step::Hang, 10_000), 1, Duration::from_millis(50)).await;
