@@ -6,4 +6,5 @@
 
 mod faults;
 mod freeze;
+mod mapping;
 mod servers;
