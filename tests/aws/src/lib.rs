@@ -11,6 +11,7 @@
 mod clock;
 pub mod faults;
 pub mod freeze;
+pub mod functions;
 pub mod installed;
 mod loopback;
 mod process;
