@@ -57,7 +57,7 @@ impl Figures {
         self.get("prices", name)
     }
 
-    /// Write units an event, for so many events a batch: on the line between the two figures beside it.
+    /// Write units an event, for so many events a batch: on the line between the two figures beside it, over the logarithm.
     fn units(&self, batch: f64) -> anyhow::Result<f64> {
         let measured = self.0.get("measured").and_then(|section| section.get("units_of_batch"));
         let pairs = measured.and_then(toml::Value::as_array).context("measured.units_of_batch is no list")?;
@@ -71,7 +71,7 @@ impl Figures {
         let mut last = *points.first().context("measured.units_of_batch is empty")?;
         for &(at, units) in &points {
             if batch <= at {
-                let share = if at > last.0 { (batch - last.0) / (at - last.0) } else { 1.0 };
+                let share = if at > last.0 { (batch / last.0).ln() / (at / last.0).ln() } else { 1.0 };
                 return Ok(last.1 + share.max(0.0) * (units - last.1));
             }
             last = (at, units);
@@ -187,7 +187,6 @@ fn live(f: &Figures, millions: f64, shards: f64) -> anyhow::Result<[Line; 2]> {
     let (calls, each) =
         batches(events, f.get("module", "live_batch")?, f.get("module", "live_window_s")?, shards);
     let (units, price) = (f.units(each)?, f.price("write_units_million")?);
-    let recent = f.get("module", "recent_items")?.min(2.0 * each);
     let (ms, us) = (f.get("assumed", "consumer_ms")?, f.get("assumed", "consumer_us_event")?);
     Ok([
         line(
@@ -200,8 +199,8 @@ fn live(f: &Figures, millions: f64, shards: f64) -> anyhow::Result<[Line; 2]> {
         ),
         line(
             "live view: DynamoDB",
-            (events * units + calls * recent) / 1e6 * price,
-            format!("({millions} M x {units:.1} units + {calls:.0} x {recent:.0} recent) x {price}/M"),
+            events * units / 1e6 * price,
+            format!("{millions} M x {units:.1} units x {price}/M"),
         ),
     ])
 }
@@ -283,10 +282,10 @@ mod tests {
         fn check(batch: f64, expected: f64) {
             assert!((figures().units(batch).unwrap() - expected).abs() < 0.01, "{batch}");
         }
-        check(1.0, 47.1);
-        check(1.5, 42.6);
-        check(10.0, 22.7);
-        check(5000.0, 20.7);
+        check(1.0, 49.0);
+        check(10.0, 32.85);
+        check(100.0, 16.7);
+        check(5000.0, 13.5);
     }
 
     #[test]
