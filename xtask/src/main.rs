@@ -5,10 +5,13 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's output is its product")]
 
 mod bench;
+mod cost;
+mod lambda;
 mod process;
 mod setup;
 mod suite;
 mod tally;
+mod terraform;
 mod tidy;
 mod web;
 mod workspace;
@@ -21,7 +24,7 @@ use workspace::Workspace;
 type Command = (&'static str, &'static str, fn(&Workspace, &[String]) -> anyhow::Result<bool>);
 
 /// Every command there is; the documents are checked against it.
-const COMMANDS: [Command; 4] = [
+const COMMANDS: [Command; 7] = [
     ("test", "install what is missing, then run every check and every test", |here, _| suite::run(here)),
     (
         "setup",
@@ -29,11 +32,16 @@ const COMMANDS: [Command; 4] = [
         |here, _| setup::run(here),
     ),
     ("tidy", "only check the house rules that no compiler checks", |here, _| tidy::run(here)),
+    ("terraform", "only check the deployment to AWS, as far as that goes without AWS", |here, _| {
+        terraform::run_alone(here)
+    }),
+    ("lambda", "build the functions' zips for AWS; takes `--arch arm64` or `--arch x86_64`", lambda::build),
+    ("cost", "write what AWS costs into docs/aws.md, from deploy/cost.toml", |here, _| cost::run(here)),
     ("bench", "measure side by side with nginx; takes names of cases, or `all`", bench::run),
 ];
 
-/// The only command that takes words of its own.
-const TAKES_WORDS: &str = "bench";
+/// The commands that take words of their own.
+const TAKE_WORDS: [&str; 2] = ["bench", "lambda"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,7 +49,8 @@ fn main() -> ExitCode {
         return usage();
     };
     let command = COMMANDS.iter().find(|(known, _, _)| known == name);
-    let Some((_, _, run)) = command.filter(|_| words.is_empty() || name == TAKES_WORDS) else {
+    let Some((_, _, run)) = command.filter(|_| words.is_empty() || TAKE_WORDS.contains(&name.as_str()))
+    else {
         return usage();
     };
     match Workspace::find().and_then(|workspace| run(&workspace, words)) {
@@ -57,7 +66,7 @@ fn main() -> ExitCode {
 fn usage() -> ExitCode {
     eprintln!("usage: cargo xtask <command>\n");
     for (name, purpose, _) in COMMANDS {
-        eprintln!("  {name:<6} {purpose}");
+        eprintln!("  {name:<9} {purpose}");
     }
     ExitCode::from(2)
 }

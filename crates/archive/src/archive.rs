@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::{fmt, io};
 
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
@@ -104,30 +105,82 @@ impl Archive {
         name: &ObjectName,
         records: &[Record],
     ) -> Result<usize, WriteArchiveError> {
-        let object = encode::gzip_lines(records).map_err(|e| self.local_error(name, &e))?;
+        let lines = records.iter().map(|record| &*record.payload);
+        let object = encode::gzip_lines(lines).map_err(|e| self.local_error(name, &e))?;
         let bytes = object.len();
-        match &self.folder {
-            Some(folder) => folder.put(&name.to_string(), &object).map_err(|e| self.local_error(name, &e))?,
-            None => {
-                self.store
-                    .put(&self.path(name), object.into())
-                    .await
-                    .map_err(|e| self.store_error(name, &e))?;
-            }
-        }
+        self.put(&name.to_string(), object).await?;
         tracing::debug!(url = self.url_of(name), bytes, records = records.len(), "object written");
         Ok(bytes)
     }
 
-    /// Removes an object; fine when it is not there.
-    pub(crate) async fn remove(&self, name: &ObjectName) -> Result<(), WriteArchiveError> {
+    /// Writes an object of any name below the root, over what is there; it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`WriteArchiveError`] when it may not be there.
+    pub async fn put(&self, path: &str, object: Vec<u8>) -> Result<(), WriteArchiveError> {
+        let failed = |error: &dyn std::error::Error, advice| {
+            WriteArchiveError::new(format!("{}/{path}", self.url), error, advice)
+        };
         match &self.folder {
-            Some(folder) => folder.remove(&name.to_string()).map_err(|e| self.local_error(name, &e)),
-            None => match self.store.delete(&self.path(name)).await {
+            Some(folder) => folder.put(path, &object).map_err(|e| failed(&e, LOCAL_ADVICE)),
+            None => self
+                .store
+                .put(&self.at(path), object.into())
+                .await
+                .map(drop)
+                .map_err(|e| failed(&e, advice(&e))),
+        }
+    }
+
+    /// The objects below a folder of any name, without those of its name alone: path below the root, and size in bytes.
+    pub fn objects(&self, folder: &str) -> BoxStream<'static, Result<(String, u64), ReadArchiveError>> {
+        let (root, url) = (self.root.clone(), self.url.clone());
+        let below = folder.split('/').fold(self.root.clone(), |path, part| path.join(part));
+        self.store
+            .list(Some(&below))
+            .map(move |entry| match entry {
+                Ok(object) => Ok((below_root(&root, &object).to_owned(), object.size)),
+                Err(e) => Err(ReadArchiveError::Store { url: url.clone(), cause: chain(&e) }),
+            })
+            .boxed()
+    }
+
+    /// A whole object of any name below the root: for small ones.
+    ///
+    /// # Errors
+    /// [`ReadArchiveError::Store`] when it is not there or cannot be fetched.
+    pub async fn get(&self, path: &str) -> Result<Bytes, ReadArchiveError> {
+        let failed = |e: object_store::Error| ReadArchiveError::Store {
+            url: format!("{}/{path}", self.url),
+            cause: chain(&e),
+        };
+        self.store.get(&self.at(path)).await.map_err(failed)?.bytes().await.map_err(failed)
+    }
+
+    /// Removes an object of any name below the root; fine when it is not there.
+    ///
+    /// # Errors
+    /// [`WriteArchiveError`] when it may still be there.
+    pub async fn delete(&self, path: &str) -> Result<(), WriteArchiveError> {
+        let failed = |error: &dyn std::error::Error, advice| {
+            WriteArchiveError::new(format!("{}/{path}", self.url), error, advice)
+        };
+        match &self.folder {
+            Some(folder) => folder.remove(path).map_err(|e| failed(&e, LOCAL_ADVICE)),
+            None => match self.store.delete(&self.at(path)).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-                Err(e) => Err(self.store_error(name, &e)),
+                Err(e) => Err(failed(&e, advice(&e))),
             },
         }
+    }
+
+    /// Removes an object; fine when it is not there.
+    pub(crate) async fn remove(&self, name: &ObjectName) -> Result<(), WriteArchiveError> {
+        self.delete(&name.to_string()).await
+    }
+
+    fn at(&self, path: &str) -> Path {
+        path.split('/').fold(self.root.clone(), |path, part| path.join(part))
     }
 
     /// True when an object of the hour of `time` holds the record at `offset`.
@@ -170,10 +223,6 @@ impl Archive {
     fn local_error(&self, name: &ObjectName, error: &io::Error) -> WriteArchiveError {
         WriteArchiveError::new(self.url_of(name), error, LOCAL_ADVICE)
     }
-
-    fn store_error(&self, name: &ObjectName, error: &object_store::Error) -> WriteArchiveError {
-        WriteArchiveError::new(self.url_of(name), error, advice(error))
-    }
 }
 
 impl fmt::Display for Archive {
@@ -182,9 +231,13 @@ impl fmt::Display for Archive {
     }
 }
 
-fn listed(root: &Path, object: &ObjectMeta) -> Listed {
+fn below_root<'a>(root: &Path, object: &'a ObjectMeta) -> &'a str {
     let path = object.location.as_ref();
-    let path = path.strip_prefix(root.as_ref()).unwrap_or(path).trim_start_matches('/');
+    path.strip_prefix(root.as_ref()).unwrap_or(path).trim_start_matches('/')
+}
+
+fn listed(root: &Path, object: &ObjectMeta) -> Listed {
+    let path = below_root(root, object);
     match path.parse() {
         Ok(name) => Listed::Object { name, bytes: object.size },
         Err(_) => Listed::Foreign { path: path.to_owned(), bytes: object.size },

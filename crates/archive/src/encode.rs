@@ -7,7 +7,6 @@ use std::io::{self, BufWriter, Write};
 
 use flate2::{Compression, GzBuilder};
 use libdeflater::{CompressionError, CompressionLvl, Compressor};
-use onepixel_consumer::Record;
 
 /// The level of libdeflate. Measured on 20,000 varied events of 644 bytes on average, in CPU time and bytes for each
 /// event (one core, libdeflate 1.26, zlib-rs 0.6):
@@ -41,25 +40,29 @@ const SHRINKS_BY: usize = 4;
 /// Beyond the guess: the first lines of an object hardly shrink, having nothing before them to repeat.
 const SPARE_BYTES: usize = 8 * 1024;
 
-pub(crate) fn gzip_lines(records: &[Record]) -> io::Result<Vec<u8>> {
-    let bytes: usize = records.iter().map(|record| record.payload.len() + 1).sum();
-    let object = if bytes <= WHOLE_BYTES_MAX { whole(records, bytes)? } else { None };
+/// The bytes of an object with these lines, which are given without line ends. The same lines make the same bytes.
+///
+/// # Errors
+/// What the compressor says; into memory there is nothing that could fail.
+pub fn gzip_lines<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone) -> io::Result<Vec<u8>> {
+    let bytes: usize = lines.clone().map(|line| line.len() + 1).sum();
+    let object = if bytes <= WHOLE_BYTES_MAX { whole(lines.clone(), bytes)? } else { None };
     match object {
         Some(object) => Ok(object),
-        None => piece_by_piece(records, bytes),
+        None => piece_by_piece(lines, bytes),
     }
 }
 
 /// Nothing when the lines do not shrink as events do.
-fn whole(records: &[Record], bytes: usize) -> io::Result<Option<Vec<u8>>> {
-    let mut lines = Vec::with_capacity(bytes);
-    for record in records {
-        lines.extend_from_slice(&record.payload);
-        lines.push(b'\n');
+fn whole<'a>(lines: impl Iterator<Item = &'a [u8]>, bytes: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut text = Vec::with_capacity(bytes);
+    for line in lines {
+        text.extend_from_slice(line);
+        text.push(b'\n');
     }
     let level = CompressionLvl::new(LEVEL).map_err(|error| io::Error::other(format!("{error:?}")))?;
     let mut object = vec![0; bytes / SHRINKS_BY + SPARE_BYTES];
-    match Compressor::new(level).gzip_compress(&lines, &mut object) {
+    match Compressor::new(level).gzip_compress(&text, &mut object) {
         Ok(written) => {
             object.truncate(written);
             Ok(Some(object))
@@ -68,14 +71,14 @@ fn whole(records: &[Record], bytes: usize) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn piece_by_piece(records: &[Record], bytes: usize) -> io::Result<Vec<u8>> {
+fn piece_by_piece<'a>(lines: impl Iterator<Item = &'a [u8]>, bytes: usize) -> io::Result<Vec<u8>> {
     let object = Vec::with_capacity(bytes / SHRINKS_BY + SPARE_BYTES);
     let header = GzBuilder::new().mtime(0).operating_system(OPERATING_SYSTEM);
     let compressor = header.write(object, Compression::new(STREAMED_LEVEL));
-    let mut lines = BufWriter::with_capacity(CHUNK_BYTES, compressor);
-    for record in records {
-        lines.write_all(&record.payload)?;
-        lines.write_all(b"\n")?;
+    let mut text = BufWriter::with_capacity(CHUNK_BYTES, compressor);
+    for line in lines {
+        text.write_all(line)?;
+        text.write_all(b"\n")?;
     }
-    lines.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
+    text.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
 }

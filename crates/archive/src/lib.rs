@@ -30,6 +30,7 @@ mod stamp;
 mod written;
 
 pub use archive::{Archive, Listed};
+pub use encode::gzip_lines;
 pub use error::{OpenArchiveError, ReadArchiveError, WriteArchiveError};
 pub use name::{ForeignName, ObjectName};
 pub use sink::ArchiveSink;

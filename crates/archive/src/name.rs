@@ -55,19 +55,33 @@ impl ObjectName {
     }
 
     /// The folder of the UTC hour of `time`, without a slash at the end.
-    pub(crate) fn hour_folder(time: Time) -> String {
+    pub fn hour_folder(time: Time) -> String {
         let (year, month, day, hour, ..) = time.civil();
         format!("{FOLDER}/year={year:04}/month={month:02}/day={day:02}/hour={hour:02}")
+    }
+
+    /// The same for an object of another stream, whose partition and positions have names of their own: they stand
+    /// behind the time of its first event, in the folder of its hour.
+    pub fn elsewhere(first_at: Time, partition: &str, first: &str, last: &str) -> String {
+        format!("{}/{}-{partition}-{first}-{last}{ENDING}", Self::hour_folder(first_at), Stamp(first_at))
+    }
+}
+
+/// `20260210T210405123Z`
+struct Stamp(Time);
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day, hour, minute, second, ms) = self.0.civil();
+        write!(f, "{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}{ms:03}Z")
     }
 }
 
 impl fmt::Display for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day, hour, minute, second, ms) = self.first_at.civil();
-        let Self { partition, first, last, .. } = self;
-        write!(f, "{}/", Self::hour_folder(self.first_at))?;
-        write!(f, "{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}{ms:03}Z")?;
-        write!(f, "-{partition}-{first}-{last}{ENDING}")
+        let Self { first_at, partition, first, last } = *self;
+        let folder = Self::hour_folder(first_at);
+        write!(f, "{folder}/{}-{partition}-{first}-{last}{ENDING}", Stamp(first_at))
     }
 }
 
@@ -136,6 +150,12 @@ mod tests {
         check(&format!("{NAME}#1"), None);
         check(&format!("prefix/{NAME}"), None);
         check("", None);
+    }
+
+    #[test]
+    fn another_streams_objects_are_named_alike() {
+        let first_at = NAME.parse::<ObjectName>().unwrap().first_at;
+        assert_eq!(ObjectName::elsewhere(first_at, "0", "7", "9"), NAME);
     }
 
     #[test]

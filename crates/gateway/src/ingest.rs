@@ -6,6 +6,7 @@
 
 mod agent;
 mod body;
+mod check;
 mod class;
 mod enrich;
 mod flag;
@@ -35,12 +36,13 @@ use self::hit::RawHit;
 use self::sender::Sender;
 
 pub use self::body::Malformed;
+pub use self::check::{Unsound, check};
 pub use self::geo::{Geo, GeoError};
 pub use self::privacy::{GpcPolicy, IpPolicy};
 pub use self::visitor::{SaltError, VisitorSalt};
 
 /// The reason for which a hit is not stored when the caller does not want to be followed and the policy is to drop.
-const GPC: &str = "gpc";
+pub const GPC: &str = "gpc";
 
 /// What the operator decides about ingest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,6 +99,20 @@ pub struct Rejected {
     pub reason: String,
 }
 
+/// One event of a body that was taken apart by [`Ingest::lines`].
+#[derive(Debug)]
+pub enum Line<'a> {
+    /// Its line, without a line end.
+    Taken(Vec<u8>),
+    /// It is none.
+    Refused {
+        /// Its text in the body.
+        item: &'a str,
+        /// What is wrong with it, for its sender to read; [`GPC`] when the sender does not want to be followed.
+        reason: String,
+    },
+}
+
 /// Why a hit could not be put into the buffer.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot take the event: {0}")]
@@ -135,6 +151,23 @@ impl Ingest {
         Ok(Taken::Stored(self.store(query::read(query), &mut sender, now, records)?))
     }
 
+    /// The same, with the event's line (without a line end) appended to `line`: for whoever stores lines elsewhere.
+    pub fn pixel_line(&self, query: &[u8], caller: &Caller<'_>, now: Time, line: &mut Vec<u8>) -> Taken {
+        if self.drops(caller) {
+            return Taken::Dropped(GPC);
+        }
+        let mut sender = Sender::of(self, caller);
+        Taken::Stored(self.enrich(query::read(query), &mut sender, now, |event, agent| {
+            event.encode_with(agent, line);
+            event.id
+        }))
+    }
+
+    /// The key of the day: for whoever brings it.
+    pub fn salt(&self) -> &VisitorSalt {
+        &self.salt
+    }
+
     /// Takes the events of one body. An event with an id of its own is stored under it as key.
     ///
     /// # Errors
@@ -158,6 +191,35 @@ impl Ingest {
         Ok(taken)
     }
 
+    /// Takes the events of a body that no gateway has seen, as [`events`](Self::events) does, and hands each to `take`
+    /// in the order of the body. An event without an id gets the one that `id` gives its place in the body.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the body cannot be taken apart into events; `take` was not called then.
+    pub fn lines(
+        &self,
+        body: &[u8],
+        caller: &Caller<'_>,
+        now: Time,
+        id: impl Fn(usize) -> EventId,
+        mut take: impl FnMut(usize, Line<'_>),
+    ) -> Result<(), Malformed> {
+        let text = body::Text::of(body);
+        let mut sender = Sender::of(self, caller);
+        for (index, item) in body::split(&text)?.into_iter().enumerate() {
+            match self.read(&text, item, sender.caller, now) {
+                Ok(mut hit) => {
+                    hit.id.get_or_insert_with(|| id(index));
+                    let mut line = Vec::new();
+                    self.enrich(hit, &mut sender, now, |event, agent| event.encode_with(agent, &mut line));
+                    take(index, Line::Taken(line));
+                }
+                Err(reason) => take(index, Line::Refused { item, reason }),
+            }
+        }
+        Ok(())
+    }
+
     fn event(
         &self,
         text: &body::Text<'_>,
@@ -166,12 +228,22 @@ impl Ingest {
         now: Time,
         records: &mut Records,
     ) -> Result<EventId, String> {
-        if self.drops(sender.caller) {
+        let hit = self.read(text, item, sender.caller, now)?;
+        self.store(hit, sender, now, records).map_err(|error| error.to_string())
+    }
+
+    fn read<'a>(
+        &self,
+        text: &body::Text<'_>,
+        item: &'a str,
+        caller: &Caller<'_>,
+        now: Time,
+    ) -> Result<RawHit<'a>, String> {
+        if self.drops(caller) {
             return Err(GPC.to_owned());
         }
         text.check(item)?;
-        let hit = item::read(item, now).map_err(|refusal| refusal.to_string())?;
-        self.store(hit, sender, now, records).map_err(|error| error.to_string())
+        item::read(item, now).map_err(|refusal| refusal.to_string())
     }
 
     fn store(

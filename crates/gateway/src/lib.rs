@@ -41,6 +41,9 @@ pub mod ingest;
 mod metrics;
 mod settings;
 
-pub use http::{Client, Fallback, Gateway, LastRequest, LastRequests, Limits, Served, serve};
+pub use http::{
+    Client, Fallback, Gateway, LastRequest, LastRequests, Limits, PixelHit, PixelRequest, Served,
+    is_event_type, pixel_hit, pixel_not_stored, pixel_overloaded, pixel_stored, serve,
+};
 pub use metrics::{Door, Metrics};
 pub use settings::{BODY_LIMIT_MAX, InvalidSettings, Settings};

@@ -113,6 +113,11 @@ impl Endpoints {
         aws_sdk_dynamodb::Client::new(&self.sdk(&self.dynamodb))
     }
 
+    /// Settings of a client that the test makes itself, for the service at `endpoint`.
+    pub fn config(&self, endpoint: &str) -> SdkConfig {
+        self.sdk(endpoint)
+    }
+
     fn sdk(&self, endpoint: &str) -> SdkConfig {
         let credentials = Credentials::new(KEY, SECRET, None, None, "tests");
         SdkConfig::builder()

@@ -46,6 +46,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 12] = [
     (
         "onepixel-aws-tests",
         &[
+            "onepixel-archive",
             "onepixel-aws",
             "onepixel-consumer",
             "onepixel-dashboard",

@@ -1,12 +1,18 @@
-//! Keeps every client linked until the functions are written.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
-    let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-    let kinesis = aws_sdk_kinesis::Client::new(&config);
-    let dynamo = aws_sdk_dynamodb::Client::new(&config);
-    tracing::debug!(?kinesis, ?dynamo, "clients");
-    lambda_http::run(lambda_http::service_fn(async |_: lambda_http::Request| {
-        Ok::<_, lambda_http::Error>(lambda_http::Response::new(lambda_http::Body::Empty))
-    }))
-    .await
+//! The ingest function.
+
+use onepixel_aws::clock::system_clock;
+use onepixel_aws::ingest::{Settings, open, serve};
+
+fn main() -> anyhow::Result<()> {
+    onepixel_aws::log::start();
+    let settings = Settings::read(|name| std::env::var(name).ok())?;
+    let mut runtime = match settings.concurrency {
+        // One invocation at a time needs one thread, and the shortest init.
+        0 | 1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    runtime.enable_all().build()?.block_on(async {
+        let (door, flusher) = open(settings, system_clock()).await?;
+        serve(door, flusher).await
+    })
 }

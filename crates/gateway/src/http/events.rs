@@ -20,12 +20,9 @@ use subtle::{Choice, ConstantTimeEq};
 use super::body::Share;
 use super::respond::{Outcome, Refusal};
 use super::{Body, Client, Gateway, answer_headers, body, caller, cors};
-use crate::ingest::TakenBatch;
+use crate::ingest::{GPC, TakenBatch};
 
 pub(super) const ALLOW: &str = "POST, OPTIONS";
-
-/// Ingest's word for an event whose sender does not want to be followed.
-pub(super) const GPC: &str = "gpc";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
@@ -70,7 +67,7 @@ fn check(gateway: &Gateway, request: &Parts) -> Result<Encoding, Refusal> {
     if !keys.is_empty() && !has_key(keys, request) {
         return Err(Refusal::Key);
     }
-    if !is_event_type(request.headers.get(CONTENT_TYPE)) {
+    if !is_event_type(request.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes)) {
         return Err(Refusal::Type);
     }
     encoding(request.headers.get(CONTENT_ENCODING)).ok_or(Refusal::Encoding)
@@ -94,9 +91,10 @@ fn is_one_of(keys: &[String], given: &[u8]) -> bool {
     keys.iter().fold(Choice::from(0), |found, key| found | key.as_bytes().ct_eq(given)).into()
 }
 
-/// JSON, or what `navigator.sendBeacon` calls the string it sends. Parameters are ignored: JSON is UTF-8.
-fn is_event_type(value: Option<&HeaderValue>) -> bool {
-    let essence = value.and_then(|value| value.as_bytes().split(|byte| *byte == b';').next());
+/// Whether a body with this `Content-Type` is taken: JSON, or what `navigator.sendBeacon` calls the string it sends.
+/// Parameters are ignored: JSON is UTF-8.
+pub fn is_event_type(value: Option<&[u8]>) -> bool {
+    let essence = value.and_then(|value| value.split(|byte| *byte == b';').next());
     let essence = essence.unwrap_or_default().trim_ascii();
     essence.eq_ignore_ascii_case(b"application/json") || essence.eq_ignore_ascii_case(b"text/plain")
 }
@@ -245,7 +243,7 @@ mod tests {
     fn types_and_encodings() {
         let check = |value: &'static str, type_expected, encoding_expected| {
             let value = HeaderValue::from_static(value);
-            assert_eq!(is_event_type(Some(&value)), type_expected, "{value:?}");
+            assert_eq!(is_event_type(Some(value.as_bytes())), type_expected, "{value:?}");
             assert_eq!(encoding(Some(&value)), encoding_expected, "{value:?}");
         };
         check("application/json", true, None);

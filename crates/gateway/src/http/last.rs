@@ -171,7 +171,7 @@ fn told(outcome: &Outcome) -> Option<(Option<&'static str>, Option<EventId>)> {
             Some((reason, taken.ids.first().copied()))
         }
         Outcome::Dropped(why) => Some((Some(why), None)),
-        Outcome::Unwanted(_) => Some((Some(super::events::GPC), None)),
+        Outcome::Unwanted(_) => Some((Some(crate::ingest::GPC), None)),
         Outcome::Refused(refusal) => Some((Some(refusal.reason()), None)),
         Outcome::Peeked | Outcome::Options => None,
     }

@@ -10,6 +10,7 @@ mod client;
 mod connection;
 mod cors;
 mod delivery;
+mod elsewhere;
 mod events;
 mod fallback;
 mod last;
@@ -36,6 +37,8 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
 pub use client::Client;
+pub use elsewhere::{PixelHit, PixelRequest, pixel_hit, pixel_not_stored, pixel_overloaded, pixel_stored};
+pub use events::is_event_type;
 pub use fallback::Fallback;
 pub use last::{LastRequest, LastRequests};
 pub use limits::{HEADERS_MAX, Limits};
@@ -273,7 +276,7 @@ fn count(metrics: &Metrics, outcome: &Outcome) {
             metrics.rejected(refusal.reason());
         }
         Outcome::Dropped(why) => metrics.rejected(why),
-        Outcome::Unwanted(_) => metrics.rejected(events::GPC),
+        Outcome::Unwanted(_) => metrics.rejected(crate::ingest::GPC),
         Outcome::Stored(_) | Outcome::Peeked | Outcome::Accepted(_) | Outcome::Options => {}
     }
 }
@@ -300,10 +303,15 @@ fn answer_headers(outcome: &Outcome, allow: &'static str, headers: &mut HeaderMa
 
 /// What ingest wants to know about who sent a request.
 fn caller(client: Client, headers: &HeaderMap) -> Caller<'_> {
+    Caller { address: Some(client.address), ..told(headers) }
+}
+
+/// What the headers tell of a caller.
+fn told(headers: &HeaderMap) -> Caller<'_> {
     let text = |name: &HeaderName| headers.get(name).map(HeaderValue::as_bytes);
     let is_one = |name: &HeaderName| text(name) == Some(b"1");
     Caller {
-        address: Some(client.address),
+        address: None,
         user_agent: text(&http::header::USER_AGENT),
         referer: text(&http::header::REFERER),
         accept_language: text(&http::header::ACCEPT_LANGUAGE),

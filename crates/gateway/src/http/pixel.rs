@@ -70,6 +70,13 @@ const GIF: &[u8; 43] = &[
 pub(super) async fn outcome(gateway: &Gateway, client: Client, request: &Parts) -> Outcome {
     match request.method {
         Method::GET => store(gateway, client, request).await.unwrap_or_else(Outcome::Refused),
+        _ => without_event(&request.method),
+    }
+}
+
+/// What a request that brings no event comes to.
+pub(super) fn without_event(method: &Method) -> Outcome {
+    match *method {
         Method::HEAD => Outcome::Peeked,
         Method::OPTIONS => Outcome::Options,
         _ => Outcome::Refused(Refusal::Method { allow: ALLOW }),

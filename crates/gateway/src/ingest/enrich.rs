@@ -28,7 +28,9 @@ impl Ingest {
         let visitor = match hit.visitor {
             _ if sender.is_anonymous => None,
             // A back end's own address is no visitor; it names its visitors or has none.
-            None if class != Class::Server => sender.visitor(self, &hit.site, now).map(Cow::Owned),
+            None if class != Class::Server => {
+                sender.visitor(self, &hit.site, now, &mut flags).map(Cow::Owned)
+            }
             given => given,
         };
         let page = page(hit.page, sender.embedder.as_deref(), &mut flags);

@@ -27,10 +27,12 @@ pub(super) enum Flag {
     BadSentAt,
     /// A `sent_at` that is far from the time of receipt.
     ClockSkew,
+    /// The day's key for visitors could not be had: the visitor was left out.
+    NoSalt,
 }
 
 impl Flag {
-    const ALL: [(Self, &'static str); 11] = [
+    const ALL: [(Self, &'static str); 12] = [
         (Self::BadUtf8, "bad_utf8"),
         (Self::ControlChars, "control_chars"),
         (Self::TruncatedParam, "truncated_param"),
@@ -42,6 +44,7 @@ impl Flag {
         (Self::UrlCredentials, "url_credentials"),
         (Self::BadSentAt, "bad_sent_at"),
         (Self::ClockSkew, "clock_skew"),
+        (Self::NoSalt, "no_salt"),
     ];
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use onepixel_event::{Time, limits};
 
 use super::agent::Seen;
-use super::flag::Flags;
+use super::flag::{Flag, Flags};
 use super::privacy::{self, GpcPolicy};
 use super::{Caller, Ingest, language, text};
 
@@ -55,12 +55,21 @@ impl<'a> Sender<'a> {
     }
 
     /// The visitor's hash at a site. All events of a request are of one moment.
-    pub(super) fn visitor(&mut self, ingest: &Ingest, site: &str, now: Time) -> Option<String> {
+    pub(super) fn visitor(
+        &mut self,
+        ingest: &Ingest,
+        site: &str,
+        now: Time,
+        flags: &mut Flags,
+    ) -> Option<String> {
         let address = self.address?;
         if let Some((_, visitor)) = self.visitor.as_ref().filter(|(known, _)| known == site) {
             return Some(visitor.clone());
         }
-        let visitor = ingest.salt.visitor(site, address, &self.seen.digest, now);
+        let Some(visitor) = ingest.salt.visitor(site, address, &self.seen.digest, now) else {
+            flags.set(Flag::NoSalt);
+            return None;
+        };
         self.visitor = Some((site.to_owned(), visitor.clone()));
         Some(visitor)
     }

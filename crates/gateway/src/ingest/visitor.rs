@@ -2,6 +2,7 @@
 //!
 //! Promises that the key survives a restart on the same day, that it is replaced at the first hit of the next, and
 //! that the old one is then gone from memory and from the file, so that nobody can link two days or test an address.
+//! Where many processes share the day's key, somebody brings it: see [`VisitorSalt::given`].
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -31,8 +32,19 @@ pub struct SaltError {
 #[derive(Debug)]
 pub struct VisitorSalt {
     today: RwLock<Day>,
-    /// Where the key is kept over a restart; held while the file is written.
-    file: Mutex<Option<PathBuf>>,
+    /// Where the next day's key comes from; held while it is replaced.
+    home: Mutex<Home>,
+}
+
+/// Where keys come from and are kept.
+#[derive(Debug)]
+enum Home {
+    /// Made here, kept in this file over a restart.
+    File(PathBuf),
+    /// Made here, kept nowhere.
+    Memory,
+    /// Somebody brings them.
+    Given,
 }
 
 /// One day's key. The fields are the file's form: JSON on one line.
@@ -59,18 +71,41 @@ impl VisitorSalt {
                 today
             }
         };
-        Ok(Self { today: RwLock::new(today), file: Mutex::new(Some(path.to_owned())) })
+        Ok(Self { today: RwLock::new(today), home: Mutex::new(Home::File(path.to_owned())) })
     }
 
     /// A key that no file keeps: after a restart the day's visitors are counted anew.
     pub fn in_memory(now: Time) -> Self {
-        Self { today: RwLock::new(Day::fresh(now)), file: Mutex::new(None) }
+        Self { today: RwLock::new(Day::fresh(now)), home: Mutex::new(Home::Memory) }
     }
 
-    /// The visitor's id for this day: 32 hexadecimal digits. What stands for the User-Agent is the caller's to say. Each part goes into the hash with its length, so that
+    /// No key yet, and none made here: each day's is given by [`give`](Self::give), so that many processes can share
+    /// it. Until then, and after the day is over, there are no visitors.
+    pub fn given() -> Self {
+        Self { today: RwLock::new(Day { day: i64::MIN, key: [0; 16] }), home: Mutex::new(Home::Given) }
+    }
+
+    /// The key of the day of `now`, over whichever was there.
+    pub fn give(&self, key: [u8; 16], now: Time) {
+        *self.today.write().unwrap_or_else(PoisonError::into_inner) =
+            Day { day: now.ms().div_euclid(DAY_MS), key };
+    }
+
+    /// Whether there is a key for the day of `now`.
+    pub fn has_key(&self, now: Time) -> bool {
+        !self.today.read().unwrap_or_else(PoisonError::into_inner).is_over(now)
+    }
+
+    /// The visitor's id for this day: 32 hexadecimal digits; `None` without a key. What stands for the User-Agent is the caller's to say. Each part goes into the hash with its length, so that
     /// no two different visits can be written the same way.
-    pub(super) fn visitor(&self, site: &str, address: IpAddr, user_agent: &[u8], now: Time) -> String {
-        let mut hasher = SipHasher24::new_with_key(&self.key(now));
+    pub(super) fn visitor(
+        &self,
+        site: &str,
+        address: IpAddr,
+        user_agent: &[u8],
+        now: Time,
+    ) -> Option<String> {
+        let mut hasher = SipHasher24::new_with_key(&self.key(now)?);
         let mut part = |bytes: &[u8]| {
             hasher.write_u64(bytes.len() as u64);
             hasher.write(bytes);
@@ -81,30 +116,35 @@ impl VisitorSalt {
             IpAddr::V6(address) => part(&address.octets()),
         }
         part(user_agent);
-        hex(hasher.finish128().as_u128())
+        Some(hex(hasher.finish128().as_u128()))
     }
 
-    fn key(&self, now: Time) -> [u8; 16] {
+    fn key(&self, now: Time) -> Option<[u8; 16]> {
         let today = *self.today.read().unwrap_or_else(PoisonError::into_inner);
-        if today.is_over(now) { self.rotate(now) } else { today.key }
+        if today.is_over(now) { self.rotate(now) } else { Some(today.key) }
     }
 
     /// Replaces the key, once however many call at midnight.
-    fn rotate(&self, now: Time) -> [u8; 16] {
+    fn rotate(&self, now: Time) -> Option<[u8; 16]> {
         // Taken first, so that two rotations reach the file in the order in which they happen.
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = {
             let mut today = self.today.write().unwrap_or_else(PoisonError::into_inner);
             if !today.is_over(now) {
-                return today.key;
+                return Some(today.key);
+            }
+            if matches!(*home, Home::Given) {
+                // Nobody may link two days, not even while the next key is awaited.
+                today.key = [0; 16];
+                return None;
             }
             *today = Day::fresh(now);
             *today
         };
-        if let Some(path) = file.as_deref() {
+        if let Home::File(path) = &*home {
             keep(path, &fresh);
         }
-        fresh.key
+        Some(fresh.key)
     }
 }
 
@@ -124,7 +164,7 @@ impl Day {
     /// more than a day was wrong before, and its key must not live until that wrong day comes.
     fn is_over(&self, now: Time) -> bool {
         let today = now.ms().div_euclid(DAY_MS);
-        today > self.day || today < self.day - 1
+        today > self.day || today < self.day.saturating_sub(1)
     }
 }
 

@@ -13,14 +13,14 @@ fn at(ms: i64) -> Time {
 }
 
 fn visitor(salt: &VisitorSalt, ms: i64) -> String {
-    salt.visitor("blog", "203.0.113.7".parse().unwrap(), b"Firefox", at(ms))
+    salt.visitor("blog", "203.0.113.7".parse().unwrap(), b"Firefox", at(ms)).unwrap()
 }
 
 #[test]
 fn every_part_counts_and_parts_do_not_run_together() {
     let salt = VisitorSalt::in_memory(at(NOON));
     let hash = |site: &str, address: &str, agent: &str| {
-        salt.visitor(site, address.parse().unwrap(), agent.as_bytes(), at(NOON))
+        salt.visitor(site, address.parse().unwrap(), agent.as_bytes(), at(NOON)).unwrap()
     };
     let one = hash("blog", "203.0.113.7", "Firefox");
     assert_eq!(one, hash("blog", "203.0.113.7", "Firefox"));
@@ -145,4 +145,25 @@ fn all_threads_agree_at_midnight() {
     });
     assert!(seen.iter().all(|id| *id == seen[0]));
     assert_eq!(visitor(&VisitorSalt::open(&path, at(NOON + DAY_MS)).unwrap(), NOON + DAY_MS), seen[0]);
+}
+
+#[test]
+fn a_given_key_is_the_same_for_all_and_ends_with_its_day() {
+    let (one, other) = (VisitorSalt::given(), VisitorSalt::given());
+    let visitor = |salt: &VisitorSalt, ms: i64| {
+        salt.visitor("blog", "203.0.113.7".parse().unwrap(), b"Firefox", at(ms))
+    };
+    assert!(!one.has_key(at(NOON)));
+    assert_eq!(visitor(&one, NOON), None);
+    one.give([7; 16], at(NOON));
+    other.give([7; 16], at(NOON));
+    assert!(one.has_key(at(NOON)));
+    let first = visitor(&one, NOON);
+    assert!(first.is_some());
+    assert_eq!(visitor(&other, NOON), first);
+    let midnight = NOON + DAY_MS / 2;
+    assert_eq!(visitor(&one, midnight), None, "no key is made here");
+    assert!(!one.has_key(at(midnight)));
+    one.give([8; 16], at(midnight));
+    assert!(visitor(&one, midnight).is_some_and(|second| Some(second) != first));
 }
