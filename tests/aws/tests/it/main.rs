@@ -11,6 +11,7 @@
 
 mod archive;
 mod batches;
+mod cold;
 mod experiment;
 mod faults;
 mod firehose;
@@ -18,3 +19,4 @@ mod freeze;
 mod live;
 mod mapping;
 mod servers;
+mod template;
