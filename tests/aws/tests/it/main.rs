@@ -15,4 +15,6 @@ mod faults;
 mod firehose;
 mod freeze;
 mod live;
+mod model;
 mod servers;
+mod whole_path;
