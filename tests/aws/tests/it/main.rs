@@ -15,6 +15,7 @@ mod faults;
 mod firehose;
 mod freeze;
 mod live;
+mod mapping;
 mod model;
 mod servers;
 mod whole_path;
