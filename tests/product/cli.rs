@@ -1,6 +1,7 @@
 //! The command line as a person meets it: help, settings, errors, the proof, the dead letters, start and stop.
 
 mod audit;
+mod ddl;
 mod dead_letter;
 mod demo;
 mod life;
@@ -37,7 +38,7 @@ pub(crate) fn check(launch: &Launch, arguments: &[&str], code: i32, says: &[&str
 fn every_command_explains_itself() {
     let home = folder();
     let launch = Launch::new(home.path().join("data"));
-    let commands = ["serve", "demo", "snippet", "access", "tail", "audit", "dead-letter", "config"];
+    let commands = ["serve", "demo", "snippet", "access", "tail", "audit", "dead-letter", "ddl", "config"];
     check(&launch, &["--help"], 0, &commands);
     for command in commands {
         check(&launch, &[command, "--help"], 0, &["Usage: onepixel", "--data-dir", "--config", "Examples"]);

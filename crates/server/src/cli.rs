@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod config;
+mod ddl;
 mod dead_letter;
 mod demo;
 mod serve;
@@ -93,6 +94,8 @@ enum Command {
     /// What a sink refused, with its reason
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetterCommand),
+    /// Print the statements that make the archive a table in another engine
+    Ddl(ddl::DdlArgs),
     /// Check or print the settings
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -160,6 +163,7 @@ impl Cli {
             Command::Tail(args) => tail::run(&self.global, &args),
             Command::Audit(args) => audit::run(&self.global, &args),
             Command::DeadLetter(command) => dead_letter::run(&self.global, command),
+            Command::Ddl(args) => ddl::run(&self.global, &args),
             Command::Config(command) => config::run(&self.global, &command),
             Command::Completions { shell } => completions(shell).map_err(Failure::from),
         };

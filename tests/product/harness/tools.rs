@@ -25,6 +25,11 @@ pub(crate) fn chromium() -> PathBuf {
     variable("XTASK_CHROMIUM", "Debian's Chromium")
 }
 
+/// A Python with the packages that tests need.
+pub(crate) fn python() -> PathBuf {
+    variable("XTASK_PYTHON", "the Python with the package duckdb")
+}
+
 /// What asks an API everything that its description allows, and more.
 pub(crate) fn schemathesis() -> PathBuf {
     variable("XTASK_SCHEMATHESIS", "the program schemathesis")

@@ -7,8 +7,8 @@ use onepixel_gateway::ingest;
 /// and a day, in a folder of the archive that nobody looks into.
 const AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// 2020-01-01: before it there were no events, and the archive's tables begin with it.
-const EARLIEST_MS: i64 = 1_577_836_800_000;
+/// 2026-01-01: before it there were no events, and the archive's tables begin with it.
+const EARLIEST_MS: i64 = 1_767_225_600_000;
 
 /// The event's id and time, or the reason why the bytes are no event's line.
 pub(super) fn read(line: &[u8], arrived_at: Time) -> Result<(EventId, Time), String> {
@@ -97,8 +97,8 @@ mod tests {
         let read = |ms| read(&at(ms), Time::from_ms(ARRIVED));
         assert!(read(ARRIVED + AHEAD_MS).is_ok() && read(EARLIEST_MS).is_ok());
         check(&at(ARRIVED + AHEAD_MS + 1), Some("more than a day after"));
-        check(&at(EARLIEST_MS - 1), Some("before 2020"));
-        check(&at(0), Some("before 2020"));
+        check(&at(EARLIEST_MS - 1), Some("before 2026"));
+        check(&at(0), Some("before 2026"));
     }
 
     proptest! {
