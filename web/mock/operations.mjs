@@ -28,6 +28,7 @@ export function pipeline(mock) {
 
 export function setup(mock, request) {
   return {
+    pixel_url: `http://${request.headers.host}/p.gif`, events_url: `http://${request.headers.host}/e`, script_url: `http://${request.headers.host}/p.js`,
     pixel_path: "/p.gif", events_path: "/e", script_path: "/p.js", origin: `http://${request.headers.host}`,
     address: { seen: "127.0.0.1", peer: "127.0.0.1", header: request.headers["x-forwarded-for"] ? "x-forwarded-for" : null, trusted: false },
     first_hit_ms: mock.events.length ? atOf(mock.events[0]) : null, hits: mock.events.length, shared_address: null,

@@ -1,7 +1,7 @@
 // A server with the API of onepixel and made-up traffic, for working on the dashboard without building the server.
 // Serves dist/ under the real Content-Security-Policy; `npm run dev` serves the sources in front of it instead.
 //
-//   node mock/server.mjs [--port 8089] [--rate 1.5] [--days 15] [--empty]
+//   node mock/server.mjs [--port 8089] [--rate 1.5] [--days 15] [--empty] [--few]
 //
 // For tests: POST /mock/drop cuts the live feeds, /mock/away?on=1 answers 503, /mock/hit stores the event in its body.
 import { randomUUID } from "node:crypto";
@@ -20,13 +20,23 @@ export const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; 
 const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png" };
 const GIF = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
+const FILTERS = ["page", "host", "title", "referrer", "group", "source", "medium", "campaign", "term", "content", "browser", "os", "device", "country", "language", "event", "site", "class"];
+const WHOLE = {
+  view: { dimensions: [...FILTERS, "entry", "exit"], filters: FILTERS, visitors: true, properties: true, every_event: true, sums_step_ms: 1, top_step_ms: 1 },
+  feed: true, pipeline: true, inspector: true,
+};
+/** As on AWS: counters instead of events, and no stream beside it. */
+const FEW = {
+  view: { dimensions: ["page", "referrer", "browser", "country", "event", "site"], filters: ["site", "class"], visitors: false, properties: false, every_event: false, sums_step_ms: 60_000, top_step_ms: 3_600_000 },
+  feed: false, pipeline: false, inspector: false,
+};
 const REQUESTS_MAX = 500;
 const BODY_MAX = 1 << 20;
 
-export async function start({ port = 0, rate = 1.5, days = 15, empty = false, seed = 7, password = "" } = {}) {
+export async function start({ port = 0, rate = 1.5, days = 15, empty = false, seed = 7, password = "", few = false } = {}) {
   const events = empty ? [] : history(Date.now(), days, seed);
   const access = new Access(password);
-  const mock = { events, requests: [], rejected: new Map(), known: new Set(), away: false, access, live: new Live(events), started: Date.now() };
+  const mock = { events, requests: [], rejected: new Map(), known: new Set(), away: false, access, live: new Live(events), few, started: Date.now() };
   const server = createServer((request, response) => {
     answer(mock, request, response).catch((error) => {
       const status = error instanceof questions.Wrong ? 400 : 500;
@@ -181,11 +191,14 @@ async function api(mock, request, response, url) {
   };
   const make = plainAnswers[path];
   if (make) {
-    const answer = make();
+    if (mock.few) refuseLacking(path, asked);
+    const answer = mock.few ? fewer(make()) : make();
     if (asked.get("format") !== "csv") return json(response, 200, answer);
     response.writeHead(200, { "Content-Type": "text/csv; charset=utf-8", "Cache-Control": "no-store", "Content-Disposition": `attachment; filename="onepixel-${path}.csv"` });
     return response.end(questions.csv(answer));
   }
+  if (path === "capabilities") return json(response, 200, mock.few ? FEW : WHOLE);
+  if (mock.few && /^(live$|pipeline$|requests$|event\/)/.test(path)) return json(response, 404, { error: "this dashboard is not in one process with a stream" });
   if (path === "live") return mock.live.follow(request, response, inScope, asked, () => questions.nowOf(mock.events, asked, Date.now()));
   if (session.scope === "public") return json(response, 403, { error: "a public link shows one site's dashboard only" });
   if (path === "pipeline") return json(response, 200, pipeline(mock));
@@ -198,6 +211,18 @@ async function api(mock, request, response, url) {
   if (offset && withOffset[Number(offset)]) return json(response, 200, withOffset[Number(offset)]);
   return json(response, 404, { error: `there is no ${path}` });
 }
+
+/** As a store of counters refuses. */
+function refuseLacking(path, asked) {
+  const wrong = asked.getAll("filter").find((one) => !FEW.view.filters.includes(one.split(":")[0]));
+  if (wrong) throw new questions.Wrong(`this live view does not filter by ${wrong}`);
+  if (path === "properties" || (path === "top" && (!FEW.view.dimensions.includes(asked.get("dimension")) || asked.get("order") === "visitors"))) {
+    throw new questions.Wrong(`this live view does not tell ${path} of ${asked}`);
+  }
+}
+
+/** As such a store answers: without visitors, and without places in a stream. */
+const fewer = (answer) => JSON.parse(JSON.stringify(answer, (name, value) => (["visitors", "now", "offset"].includes(name) ? null : value)));
 
 async function file(response, path) {
   const name = normalize(path).replace(/^\/+/, "");
@@ -216,9 +241,9 @@ async function file(response, path) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { values } = parseArgs({ options: { port: { type: "string" }, rate: { type: "string" }, days: { type: "string" }, empty: { type: "boolean" }, password: { type: "string" } } });
+  const { values } = parseArgs({ options: { port: { type: "string" }, rate: { type: "string" }, days: { type: "string" }, empty: { type: "boolean" }, few: { type: "boolean" }, password: { type: "string" } } });
   const running = await start({
-    port: Number(values.port ?? 8089), rate: Number(values.rate ?? 1.5), days: Number(values.days ?? 15), empty: values.empty === true, password: values.password ?? "",
+    port: Number(values.port ?? 8089), rate: Number(values.rate ?? 1.5), days: Number(values.days ?? 15), empty: values.empty === true, few: values.few === true, password: values.password ?? "",
   });
   console.log(`Mock  ${running.url}/#token=${running.token}`);
 }

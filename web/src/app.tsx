@@ -8,13 +8,14 @@ import { TroubleBox } from "./parts/trouble";
 import { Dashboard } from "./pages/dashboard";
 import { SignIn } from "./pages/sign_in";
 import { type Trouble, ask, askEarly, asTrouble } from "./state/api";
+import { type Can, canOf, fit } from "./state/can";
 import { SharedContext } from "./state/context";
 import { useKeys } from "./state/keys";
 import { overviewPath } from "./state/question";
 import { rememberSignIn, takeToken, wasSignedIn } from "./state/token";
 import { PLACES, type Place, type View, read, write } from "./state/view";
 import { t } from "./text";
-import type { Session } from "./types";
+import type { Capabilities, Session } from "./types";
 
 /** Pages that are loaded when they are opened: the first screen needs none of them. */
 const LATER: Record<Exclude<Place, "/">, () => Promise<{ default: ComponentType }>> = {
@@ -27,17 +28,24 @@ const LATER: Record<Exclude<Place, "/">, () => Promise<{ default: ComponentType 
 const token = takeToken();
 
 const here = (): View => read(location.pathname, location.search);
-const sessionPath = () => `session${here().link ? `?link=${encodeURIComponent(here().link)}` : ""}`;
+const withLink = (path: string) => `${path}${here().link ? `?link=${encodeURIComponent(here().link)}` : ""}`;
+const sessionPath = () => withLink("session");
+const capabilitiesPath = () => withLink("capabilities");
 
 // Who looks again gets the numbers without waiting for the answer that he may see them.
 if (!token) {
   askEarly(sessionPath());
-  if (here().place === "/" && (here().link || wasSignedIn())) askEarly(overviewPath(here(), Date.now()));
+  if (here().link || wasSignedIn()) {
+    askEarly(capabilitiesPath());
+    // A filter may be one that is not known here: what can be shown is asked first then.
+    if (here().place === "/" && !here().filters.length) askEarly(overviewPath(here(), Date.now()));
+  }
 }
 
 export function App() {
   const [view, setView] = useState(here);
   const [session, setSession] = useState<Session | null>(null);
+  const [can, setCan] = useState<Can | null>(null);
   const [trouble, setTrouble] = useState<Trouble | null>(null);
   const [help, setHelp] = useState(false);
   const go = useCallback((next: View, replace = false) => {
@@ -72,35 +80,49 @@ export function App() {
       );
     } else refreshSession();
   }, [refreshSession]);
+  const isIn = session?.signed_in === true;
+  useEffect(() => {
+    if (!isIn || can) return;
+    const failed = (error: unknown) => {
+      const found = asTrouble(error);
+      if (found?.kind === "signed_out") setSession((old) => old && { ...old, signed_in: false, scope: null });
+      else setTrouble(found);
+    };
+    ask<Capabilities>(capabilitiesPath()).then((found) => {
+      setTrouble(null);
+      setCan(canOf(found));
+    }, failed);
+  }, [isIn, can, trouble === null]);
   useEffect(() => {
     if (session) rememberSignIn(session.signed_in && session.scope !== "public");
   }, [session]);
   const signedOut = useCallback(() => setSession((old) => (old?.signed_in ? { ...old, signed_in: false, scope: null } : old)), []);
-  const shared = useMemo(() => session && { view, session, go, signedOut, refreshSession }, [view, session, go, signedOut, refreshSession]);
+  const shared = useMemo(() => session && can && { view: fit(view, can), session, can, go, signedOut, refreshSession }, [view, session, can, go, signedOut, refreshSession]);
   const inside = session?.signed_in === true && session.scope !== "public";
   useKeys({
     "?": () => setHelp((on) => !on),
-    ...(inside && Object.fromEntries(PLACES.map((place, index) => [`shift+${index + 1}`, () => go({ ...here(), place, wall: false })]))),
+    ...(inside && can && Object.fromEntries(PLACES.flatMap((place, index) => (can.places.includes(place) ? [[`shift+${index + 1}`, () => go({ ...here(), place, wall: false })]] : [])))),
   });
 
   useEffect(() => {
-    const place = t.nav[view.place];
-    document.title = [view.place === "/" ? view.site : place, t.product].filter(Boolean).join(" · ");
-  }, [view.place, view.site]);
+    const place = shared?.view.place ?? view.place;
+    document.title = [place === "/" ? view.site : t.nav[place], t.product].filter(Boolean).join(" · ");
+  }, [shared?.view.place, view.place, view.site]);
 
   if (trouble && !shared) {
     return <main class="alone"><TroubleBox trouble={trouble} retry={refreshSession} /></main>;
   }
-  if (!shared) return <main class="alone" aria-busy="true"><p class="quiet">{token ? t.signIn.withToken : t.loading}</p></main>;
-  if (!shared.session.signed_in) {
-    return <SignIn session={shared.session} tokenTrouble={tokenTrouble} publicLink={view.link !== ""} signedIn={(found) => { tokenTrouble = null; setSession(found); }} />;
+  if (session && !session.signed_in) {
+    return <SignIn session={session} tokenTrouble={tokenTrouble} publicLink={view.link !== ""} signedIn={(found) => { tokenTrouble = null; setSession(found); }} />;
   }
+  if (!shared) return <main class="alone" aria-busy="true"><p class="quiet">{token ? t.signIn.withToken : t.loading}</p></main>;
+  const { place } = shared.view;
   return (
     <SharedContext.Provider value={shared}>
       <a class="skip" href="#content">{t.skip}</a>
       <Header openHelp={() => setHelp(true)} />
-      <Boundary key={view.place}>
-        {view.place === "/" || shared.session.scope === "public" ? <Dashboard /> : <Later place={view.place} />}
+      <Boundary key={place}>
+        {place === "/" || shared.session.scope === "public" ? <Dashboard /> : <Later place={place} />}
       </Boundary>
       {help && <ShortcutsDialog close={() => setHelp(false)} />}
     </SharedContext.Provider>

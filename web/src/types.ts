@@ -11,9 +11,16 @@ export const DIMENSIONS = [
 ] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
-export interface Counts { events: number; views: number; visitors: number; machine_events: number }
+/** What this dashboard can show; what it cannot is left out. */
+export interface Capabilities {
+  view: { dimensions: Dimension[]; filters: Dimension[]; visitors: boolean; properties: boolean; every_event: boolean; sums_step_ms: number; top_step_ms: number } | null;
+  feed: boolean; pipeline: boolean; inspector: boolean;
+}
+
+/** Visitors are null where they are not counted. */
+export interface Counts { events: number; views: number; visitors: number | null; machine_events: number }
 export interface Overview extends Counts {
-  now: number;
+  now: number | null;
   classes: { class: string; events: number; views: number }[];
   previous: Counts | null;
 }
@@ -21,14 +28,15 @@ export interface Point extends Counts { start_ms: number; end_ms: number; partia
 export interface Series { unit: Unit; zone: string; points: Point[] }
 export type Unit = "minute" | "hour" | "day";
 
-export interface Row { value: string; events: number; views: number; visitors: number }
-export interface Top { dimension: string; rows: Row[]; values: number; events: number; views: number; visitors: number }
+export interface Row { value: string; events: number; views: number; visitors: number | null }
+export interface Top { dimension: string; rows: Row[]; values: number; events: number; views: number; visitors: number | null }
 export interface Property { key: string; events: number; values: { value: string; events: number }[] }
 export interface Site { site: string; events: number; views: number; last_ms: number }
 
 /** The stored event: flat, absent values omitted, everything in it chosen by a stranger. */
 export type StoredEvent = { id: string; received_at: string; event: string; site: string } & Record<string, unknown>;
-export interface Hit { offset: number; event: StoredEvent }
+/** The offset is its place in the stream, where there is one stream. */
+export interface Hit { offset: number | null; event: StoredEvent }
 export interface Gap { missed: number; from: number; to: number }
 
 export interface Consumer {
@@ -55,9 +63,10 @@ export interface SeenRequest {
 }
 
 export interface Setup {
+  pixel_url: string; events_url: string; script_url: string;
   pixel_path: string; events_path: string; script_path: string; origin: string;
   address: { seen: string | null; peer: string | null; header: string | null; trusted: boolean };
-  first_hit_ms: number | null; hits: number; shared_address: { address: string; share: number } | null;
+  first_hit_ms: number | null; hits: number | null; shared_address: { address: string; share: number } | null;
 }
 
 export interface Token { id: string; name: string; scope: "read" | "admin"; created_ms: number; last_used_ms: number | null; token?: string }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { KINDS, snippet } from "../src/state/snippet";
 
-const at = { origin: "https://s.example.org", pixel: "/p.gif", events: "/e", script: "/p.js" };
+const at = { pixel: "https://s.example.org/p.gif", events: "https://s.example.org/e", script: "https://s.example.org/p.js" };
 const wanted = { site: "blog", page: "", campaign: "" };
 
 describe("snippets", () => {
@@ -10,8 +10,10 @@ describe("snippets", () => {
     '<script defer src="https://s.example.org/p.js" data-site="blog"></script>\n'
     + '<noscript><img src="https://s.example.org/p.gif?site=blog" alt="" width="1" height="1" referrerpolicy="no-referrer-when-downgrade"></noscript>'));
   it("HTML with renamed paths says where events go", () => {
-    expect(snippet("html", { ...at, script: "/js/a.js" }, wanted)).toContain('src="https://s.example.org/js/a.js" data-site="blog" data-events="/e"');
-    expect(snippet("html", { ...at, script: "/x/a.js", events: "/x/e" }, wanted)).not.toContain("data-events");
+    expect(snippet("html", { ...at, script: "https://s.example.org/js/a.js" }, wanted)).toContain('src="https://s.example.org/js/a.js" data-site="blog" data-events="/e"');
+    expect(snippet("html", { ...at, script: "https://s.example.org/x/a.js", events: "https://s.example.org/x/e" }, wanted)).not.toContain("data-events");
+    const apart = { ...at, events: "https://in.example.org/v1/e" };
+    expect(snippet("html", apart, wanted)).toContain('data-events="https://in.example.org/v1/e"');
   });
   it("README", () => expect(snippet("readme", at, wanted)).toBe("![](https://s.example.org/p.gif?site=blog&page=README)"));
   it("e-mail", () => expect(snippet("email", at, { ...wanted, page: "2026-11", campaign: "fall" })).toBe(

@@ -1,80 +1,28 @@
-//! The axes a question can go along, and the numbers columns and classes have in the file. A number never changes
-//! its meaning.
+//! The numbers that dimensions and classes have in the file. A number never changes its meaning.
 
 use onepixel_event::Class;
-use serde::{Deserialize, Serialize};
+use onepixel_view::{ClassSet, Dimension};
 
-/// Declares the dimensions with their spelling in the API and, if they are one, the number of their text column.
-macro_rules! dimensions {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal $(in $column:literal)?),+ $(,)?) => {
-        /// What `top` can rank by and filters can name.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum Dimension { $($(#[$doc])* #[serde(rename = $word)] $variant),+ }
-
-        impl Dimension {
-            /// Every dimension.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// The spelling in the API.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            /// The text column that holds the dimension's values.
-            pub(crate) fn column(self) -> Option<usize> {
-                match self { $(Self::$variant => None$(.or(Some($column)))?),+ }
-            }
-        }
-    };
-}
-
-dimensions! {
-    /// Path of the page.
-    Page = "page" in 0,
-    /// Host of the page.
-    Host = "host" in 1,
-    /// First page a visitor viewed in the range; only to rank by.
-    Entry = "entry",
-    /// Last page a visitor viewed in the range; only to rank by.
-    Exit = "exit",
-    /// Host of the referrer.
-    Referrer = "referrer" in 2,
-    /// Kind of place the visit came from.
-    Group = "group" in 3,
-    /// `utm_source`.
-    Source = "source" in 4,
-    /// `utm_medium`.
-    Medium = "medium" in 5,
-    /// `utm_campaign`.
-    Campaign = "campaign" in 6,
-    /// `utm_term`.
-    Term = "term" in 7,
-    /// `utm_content`.
-    Content = "content" in 8,
-    /// Browser family.
-    Browser = "browser" in 9,
-    /// Operating system family.
-    Os = "os" in 10,
-    /// Kind of device.
-    Device = "device" in 11,
-    /// Country, ISO 3166 alpha-2.
-    Country = "country" in 12,
-    /// First language the browser asked for.
-    Language = "language" in 13,
-    /// Name of the event.
-    Event = "event" in 14,
-    /// The site the hit belongs to.
-    Site = "site",
-    /// Who is behind the hit.
-    Class = "class",
-    /// Title of the page.
-    Title = "title" in 15,
-}
-
-impl Dimension {
-    /// True when events can be filtered by it: it is about one event, not about all of a visitor's.
-    pub fn is_filter(self) -> bool {
-        !matches!(self, Self::Entry | Self::Exit)
+/// The text column that holds the dimension's values, if it has one.
+pub(crate) fn column(dimension: Dimension) -> Option<usize> {
+    match dimension {
+        Dimension::Page => Some(0),
+        Dimension::Host => Some(1),
+        Dimension::Referrer => Some(2),
+        Dimension::Group => Some(3),
+        Dimension::Source => Some(4),
+        Dimension::Medium => Some(5),
+        Dimension::Campaign => Some(6),
+        Dimension::Term => Some(7),
+        Dimension::Content => Some(8),
+        Dimension::Browser => Some(9),
+        Dimension::Os => Some(10),
+        Dimension::Device => Some(11),
+        Dimension::Country => Some(12),
+        Dimension::Language => Some(13),
+        Dimension::Event => Some(14),
+        Dimension::Title => Some(15),
+        Dimension::Entry | Dimension::Exit | Dimension::Site | Dimension::Class => None,
     }
 }
 
@@ -99,41 +47,20 @@ pub(crate) fn class_code(class: Class) -> u8 {
 
 /// The class behind a number; a number of a later version counts as none that is known.
 pub(crate) fn class_name(code: u8) -> &'static str {
-    Class::ALL.iter().find(|class| class_code(**class) == code).map_or("unknown", |class| class.as_str())
+    class_of(code).map_or("unknown", Class::as_str)
+}
+
+/// True when the set has the class behind a number; only the whole set has one of a later version.
+pub(crate) fn contains_code(classes: ClassSet, code: u8) -> bool {
+    class_of(code).map_or(classes == ClassSet::ALL, |class| classes.contains(class))
+}
+
+fn class_of(code: u8) -> Option<Class> {
+    Class::ALL.iter().copied().find(|class| class_code(*class) == code)
 }
 
 /// The number of [`Class::Human`].
 pub(crate) const HUMAN: u8 = 0;
-
-/// A set of classes; all of them by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClassSet(u64);
-
-impl ClassSet {
-    /// Every class, those of later versions included.
-    pub const ALL: Self = Self(u64::MAX);
-
-    /// True when `class` is in the set.
-    pub fn contains(self, class: Class) -> bool {
-        self.contains_code(class_code(class))
-    }
-
-    pub(crate) fn contains_code(self, code: u8) -> bool {
-        (self.0 >> code.min(63)) & 1 == 1
-    }
-}
-
-impl Default for ClassSet {
-    fn default() -> Self {
-        Self::ALL
-    }
-}
-
-impl FromIterator<Class> for ClassSet {
-    fn from_iter<I: IntoIterator<Item = Class>>(classes: I) -> Self {
-        Self(classes.into_iter().fold(0, |mask, class| mask | 1 << class_code(class)))
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -143,7 +70,7 @@ mod tests {
 
     #[test]
     fn every_number_is_used_once() {
-        let columns: Vec<usize> = Dimension::ALL.iter().filter_map(|d| d.column()).collect();
+        let columns: Vec<usize> = Dimension::ALL.iter().filter_map(|d| column(*d)).collect();
         let once: HashSet<usize> = columns.iter().copied().collect();
         assert_eq!(columns.len(), once.len());
         assert!(columns.iter().all(|column| *column < PROPS));
@@ -154,11 +81,9 @@ mod tests {
     }
 
     #[test]
-    fn a_set_holds_what_was_put_in() {
-        let set: ClassSet = [Class::Human, Class::Server].into_iter().collect();
-        let held: Vec<Class> = Class::ALL.iter().copied().filter(|c| set.contains(*c)).collect();
-        assert_eq!(held, [Class::Human, Class::Server]);
-        assert!(Class::ALL.iter().all(|c| ClassSet::default().contains(*c)));
-        assert!(!Class::ALL.iter().any(|c| ClassSet::from_iter([]).contains(*c)));
+    fn a_class_of_a_later_version_is_in_the_whole_set_only() {
+        let known: ClassSet = Class::ALL.iter().copied().collect();
+        assert!(contains_code(ClassSet::ALL, 9) && !contains_code(known, 9));
+        assert!(contains_code(known, HUMAN) && !contains_code(ClassSet::from_iter([]), HUMAN));
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use onepixel_consumer::{Offset, SinkError};
+use onepixel_view::QueryError;
 
 /// Why the live view cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -89,9 +90,9 @@ impl From<WriteError> for SinkError {
     }
 }
 
-/// Why a question has no answer.
+/// Why the file cannot be read; as an answer to a question it is [`QueryError::Unavailable`].
 #[derive(Debug, thiserror::Error)]
-pub enum QueryError {
+pub enum ReadError {
     /// The file cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenLiveError),
@@ -103,9 +104,6 @@ pub enum QueryError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
-    /// All read connections are in use: ask again.
-    #[error("too many queries run at once")]
-    Busy,
     /// What is stored does not fit together.
     #[error("{} is damaged: {what}. Move live.sqlite* away: it is filled again from what the stream retains", path.display())]
     Damaged {
@@ -114,21 +112,12 @@ pub enum QueryError {
         /// What was found.
         what: String,
     },
-    /// No time zone has this name.
-    #[error("{zone:?} is not a time zone; give a name of the IANA database, as Europe/Berlin or UTC")]
-    Zone {
-        /// What was asked for.
-        zone: String,
-    },
-    /// The series would have too many points.
-    #[error("the series would have more than {points_max} points: choose a longer unit or a shorter range")]
-    TooManyPoints {
-        /// The limit.
-        points_max: usize,
-    },
-    /// The answer would need more different texts than memory is given for.
-    #[error("the range has too many different values to rank them: choose a shorter range, or add a filter")]
-    TooManyValues,
+}
+
+impl From<ReadError> for QueryError {
+    fn from(error: ReadError) -> Self {
+        Self::unavailable(error)
+    }
 }
 
 /// What ends a reading or a merging early.
@@ -149,8 +138,8 @@ impl Fault {
     /// As the answer to a question.
     pub(crate) fn asked(self, path: &Path) -> QueryError {
         match self {
-            Self::Database(source) => QueryError::Database { path: path.into(), source },
-            Self::Damaged(what) => QueryError::Damaged { path: path.into(), what },
+            Self::Database(source) => ReadError::Database { path: path.into(), source }.into(),
+            Self::Damaged(what) => ReadError::Damaged { path: path.into(), what }.into(),
             Self::TooManyValues => QueryError::TooManyValues,
         }
     }

@@ -1,4 +1,4 @@
-//! The live view: the sink that counts events, and the store that answers the dashboard's questions (SQLite).
+//! The live view in SQLite: the sink that counts events, and the store that answers the dashboard's questions.
 //!
 //! [`LiveSink`] writes: each batch in one transaction with the position, so that an event is counted exactly once
 //! across any crash and any number of retries. [`LiveStore`] reads. [`Retention`] forgets what is older than the
@@ -7,7 +7,7 @@
 //! Events lie in chunks, column by column: one chunk for each batch at first, merged later into large ones of one
 //! hour. Most questions are answered from what a chunk counts as a whole; filters read the columns they need.
 //! Read in this order: `line` (an event becomes fields), `chunk` and `encode` (fields become columns), `pieces`
-//! (columns in the file), `ingest`, `merge` and `retention` (what writes), `query` (what asks).
+//! (columns in the file), `ingest`, `merge` and `retention` (what writes), `query` (what asks), `view` (the port).
 //!
 //! Knows no HTTP and no stream. Events themselves are kept by the archive; this view can be deleted at any time
 //! and is then built again from what the stream retains.
@@ -30,13 +30,10 @@ mod retention;
 mod schema;
 mod sink;
 mod store;
+mod view;
 
-pub use axis::{ClassSet, Dimension};
-pub use error::{OpenLiveError, QueryError, WriteError};
-pub use query::{
-    ClassCount, Filter, Gap, Overview, Page, Partition, Point, Property, PropertyValue, Query, Ranked,
-    Ranking, RecentEvent, Series, SiteCount, Size, Sums, Top, TopOrder, Totals, Unit,
-};
+pub use error::{OpenLiveError, ReadError, WriteError};
+pub use query::{Gap, Partition, Size, Totals};
 pub use retention::{Forgotten, Retention};
 pub use sink::LiveSink;
 pub use store::LiveStore;

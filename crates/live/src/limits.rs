@@ -21,10 +21,6 @@ pub(crate) const HOURS_CLOSED_MAX: u32 = 4;
 /// A record that was appended longer ago than this is made durable before the batch is acknowledged. The stream
 /// keeps every record for a day at least, so what a power cut takes from the file can be read again.
 pub(crate) const UNSYNCED_AGE_MAX: Duration = Duration::from_secs(3600);
-/// Events in one answer of `recent`.
-pub const RECENT_ROWS_MAX: usize = 500;
-/// Rows in one answer of `top`: what a table shows, with room for an export.
-pub const TOP_ROWS_MAX: usize = 1_000;
 /// Values whose visitors are counted in one pass over the events.
 pub(crate) const PASS_VALUES: usize = 64;
 /// Visitors whose first or last page is looked for in one pass over the events: up to 20 bytes each.
@@ -35,16 +31,8 @@ pub(crate) const PASS_PAIRS: usize = 1 << 21;
 pub(crate) const VALUES_BYTES_MAX: usize = 64 << 20;
 /// Different texts in one answer while it is made.
 pub(crate) const VALUES_MAX: usize = 2 << 20;
-/// Keys in one answer of `properties`; one event has at most 64.
-pub const PROPERTIES_MAX: usize = 100;
-/// Sites in one answer of `sites`: a list to choose from.
-pub const SITES_MAX: usize = 1_000;
-/// Points of one series: more than a screen has columns for.
-pub const SERIES_POINTS_MAX: usize = 2_000;
 /// Visitors counted one by one; beyond them the count is an estimate (about 0.03 % off) in bounded memory.
 pub const VISITORS_EXACT_MAX: usize = 1 << 24;
-/// Values of all filters of one question.
-pub const FILTERS_MAX: usize = 100;
 /// Ranges of missing offsets in one answer of `gaps`.
 pub const GAPS_MAX: usize = 10_000;
 /// Read connections, which is also the number of questions that run at once: one keeps a core busy, and may hold some

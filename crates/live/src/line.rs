@@ -10,9 +10,10 @@ mod scan;
 use std::hash::Hasher as _;
 
 use onepixel_event::{Class, Event, Source};
+use onepixel_view::Dimension;
 use siphasher::sip::SipHasher13;
 
-use crate::axis::{Dimension, PROPS, TEXTS};
+use crate::axis::{PROPS, TEXTS, column};
 
 /// The fields of one event that have a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl<'a> Line<'a> {
     fn of(event: &'a Event<'_>) -> Self {
         let mut texts = [""; TEXTS];
         for dimension in Dimension::ALL {
-            if let Some(column) = dimension.column() {
+            if let Some(column) = column(*dimension) {
                 texts[column] = text_of(event, *dimension);
             }
         }

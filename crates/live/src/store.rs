@@ -8,16 +8,16 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use onepixel_consumer::Clock;
+use onepixel_view::{
+    Dimension, Grid, Overview, Page, Property, Query, QueryError, Ranking, RecentEvent, Series, SiteCount,
+    Top, Unit,
+};
 use rusqlite::Transaction;
 
-use crate::axis::Dimension;
-use crate::error::{Fault, OpenLiveError, QueryError};
+use crate::error::{Fault, OpenLiveError, ReadError};
 use crate::file::OpenFile;
 use crate::limits::{READER_WAIT, READERS_MAX};
-use crate::query::{
-    self, Gap, Overview, Page, Property, Query, Ranking, RecentEvent, Scope, Series, SiteCount, Size, Top,
-    Totals, Unit,
-};
+use crate::query::{self, Gap, Scope, Size, Totals};
 use crate::retention::{horizon_ms, now_ms};
 
 /// Answers questions about the newest events; cheap to clone.
@@ -80,7 +80,7 @@ impl LiveStore {
             scope.to_ms = scope.now_ms.saturating_add(1);
         }
         let wanted = (from_ms, scope.to_ms);
-        let grid = query::Grid::new(unit, zone, wanted.0, wanted.1)?;
+        let grid = Grid::new(unit, zone, wanted.0, wanted.1)?;
         self.ask(|file| query::series(file, &scope, grid, wanted))
     }
 
@@ -159,7 +159,8 @@ impl LiveStore {
     fn ask<T>(&self, question: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, QueryError> {
         let mut reader = self.checkout()?;
         let answer = reader
-            .connection()?
+            .connection()
+            .map_err(ReadError::Open)?
             .transaction()
             .map_err(Fault::from)
             .and_then(|transaction| question(&transaction))

@@ -8,20 +8,21 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use ipnet::IpNet;
 use onepixel_archive::{Archive, ArchiveSink, Written};
 use onepixel_consumer::{Checkpoint, Progress};
+use onepixel_dashboard::access::{Access, AccessFile, Secret};
+use onepixel_dashboard::{Dashboard, Edge, pages};
 use onepixel_event::Time;
 use onepixel_gateway::ingest::{GpcPolicy, Ingest, IngestSettings, IpPolicy, VisitorSalt};
 use onepixel_gateway::{Client, Fallback, Gateway, LastRequests};
 use onepixel_live::{LiveSink, LiveStore, Retention};
 use onepixel_stream::{Clock, Offset, OsDisk, Stream};
+use onepixel_view::View;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Access, Secret};
 use crate::balance::Balance;
 use crate::config::{Durability, Gpc, Ip, Settings};
 use crate::data_dir::DataDir;
@@ -29,7 +30,7 @@ use crate::front::Front;
 use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::pipelines::{self, Running};
-use crate::{admin, api, clock, pages, tls};
+use crate::{admin, clock, tls};
 
 /// What the pages of the server look at.
 pub(crate) struct Parts {
@@ -37,7 +38,7 @@ pub(crate) struct Parts {
     pub(crate) progress: Vec<(&'static str, Arc<Progress>)>,
     pub(crate) metrics: Metrics,
     pub(crate) edge: Edge,
-    pub(crate) access: Access,
+    pub(crate) access: Arc<Access>,
     /// The last requests at the doors.
     pub(crate) last: LastRequests,
     /// Positions of the stream and, in the order of `progress`, of each consumer.
@@ -53,17 +54,6 @@ pub(crate) struct Parts {
     pub(crate) broken: Vec<(&'static str, String)>,
     pub(crate) stop: CancellationToken,
     clock: Clock,
-}
-
-/// Where the doors are, and what is believed and kept there.
-pub(crate) struct Edge {
-    pub(crate) pixel_path: String,
-    pub(crate) events_path: String,
-    pub(crate) script_path: String,
-    /// The gateway's port, if the dashboard has another.
-    pub(crate) other_port: Option<u16>,
-    pub(crate) trusted_proxies: Vec<IpNet>,
-    pub(crate) ip_policy: IpPolicy,
 }
 
 impl Parts {
@@ -116,7 +106,7 @@ impl App {
             true => None,
             false => Some(Checkpoint::open(&data_dir.checkpoint(), "archive")?.committed()),
         };
-        let (running, store) = (started.running, started.store);
+        let (running, view) = (started.running, started.view);
         let gateway_metrics = onepixel_gateway::Metrics::default();
         let archived = Checkpoint::open(&data_dir.checkpoint(), "archive")?.committed();
         let parts = Arc::new(Parts {
@@ -124,7 +114,7 @@ impl App {
             progress: running.iter().map(|one| (one.name, one.progress.clone())).collect(),
             metrics: Metrics::new(|registry| gateway_metrics.register(registry)),
             edge: edge(settings, own_listener.then_some(port)),
-            access: Access::open(&data_dir.access(), clock.clone()),
+            access: Access::open(Box::new(AccessFile::new(&data_dir.access())), clock.clone(), None),
             last: gateway_metrics.last_requests(),
             meter: Meter::default(),
             balance: Balance::new(data_dir.dead_letter(), "archive", archived),
@@ -136,12 +126,12 @@ impl App {
             stop: CancellationToken::new(),
             clock: clock.clone(),
         });
-        let retention = store.is_some().then(|| {
+        let retention = view.is_some().then(|| {
             Arc::new(Mutex::new(Retention::new(&data_dir.live(), settings.live.ttl.0, clock.clone())))
         });
         let public = admin::routes();
         let pages = match settings.dashboard.enabled {
-            true => dashboard(&parts, store)?,
+            true => dashboard(&parts, view)?,
             false => Router::new(),
         };
         let (fallback, own_dashboard) = if own_listener {
@@ -311,7 +301,7 @@ fn open_stream(settings: &Settings, data_dir: &DataDir, clock: &Clock) -> anyhow
 #[derive(Default)]
 struct Started {
     running: Vec<Running>,
-    store: Option<Arc<LiveStore>>,
+    view: Option<Arc<dyn View>>,
     objects: Option<Written>,
     broken: Vec<(&'static str, String)>,
 }
@@ -351,7 +341,7 @@ fn start_consumers(
         match open_live(settings, data_dir, clock) {
             Ok((sink, store)) => {
                 started.running.push(context.start(sink, pipelines::live(settings))?);
-                started.store = Some(Arc::new(store));
+                started.view = Some(Arc::new(store));
             }
             Err(error) => started.broke("live", &error),
         }
@@ -385,14 +375,22 @@ fn edge(settings: &Settings, other_port: Option<u16>) -> Edge {
         events_path: gateway.events_path.clone(),
         script_path: gateway.script_path.clone(),
         other_port,
+        elsewhere: None,
         trusted_proxies: gateway.trusted_proxies.clone(),
         ip_policy: ip_policy(settings),
     }
 }
 
 /// The pages and their API, every answer with its headers.
-fn dashboard(parts: &Arc<Parts>, store: Option<Arc<LiveStore>>) -> anyhow::Result<Router> {
-    Ok(pages::routes().merge(api::routes(parts.clone(), store)?).layer(from_fn(pages::secured)))
+fn dashboard(parts: &Arc<Parts>, view: Option<Arc<dyn View>>) -> anyhow::Result<Router> {
+    let dashboard = Dashboard {
+        view,
+        access: parts.access.clone(),
+        edge: parts.edge.clone(),
+        local: Some(parts.clone()),
+        stop: parts.stop.clone(),
+    };
+    Ok(dashboard.routes()?)
 }
 
 /// The dashboard's own listener knows its peers, as the gateway's connections do.

@@ -9,20 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use onepixel_consumer::{DeadLetters, Snapshot};
+use onepixel_dashboard::Account;
 use onepixel_stream::Offset;
-use serde::Serialize;
-use utoipa::ToSchema;
-
-/// The account at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct Account {
-    pub(crate) acknowledged: u64,
-    pub(crate) archived: u64,
-    pub(crate) pending: u64,
-    pub(crate) dead_lettered: u64,
-    #[serde(skip)]
-    pub(crate) balanced: bool,
-}
 
 /// Keeps the account of one sink.
 #[derive(Debug)]

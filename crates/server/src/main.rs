@@ -1,8 +1,6 @@
 //! The binary `onepixel`: reads the command line and runs what was asked for.
 
-mod access;
 mod admin;
-mod api;
 mod app;
 mod audit;
 mod balance;
@@ -12,9 +10,9 @@ mod config;
 mod data_dir;
 mod demo;
 mod front;
+mod local;
 mod meter;
 mod metrics;
-mod pages;
 mod pipelines;
 mod run;
 mod snippet;

@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use onepixel_dashboard::access::Secret;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Secret;
 use crate::app::App;
 use crate::config::Settings;
 use crate::data_dir::DataDir;

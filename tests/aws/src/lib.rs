@@ -13,6 +13,7 @@
 mod clock;
 pub mod faults;
 pub mod freeze;
+pub mod functions;
 pub mod installed;
 mod loopback;
 pub mod mapping;

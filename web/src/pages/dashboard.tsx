@@ -15,7 +15,7 @@ import { useAnswer, useShared } from "../state/context";
 import { useKeys } from "../state/keys";
 import { overviewPath, question, span, unitOf, units, zone } from "../state/question";
 import { useRefresh } from "../state/refresh";
-import { METRICS, type Range, type View } from "../state/view";
+import type { Range, View } from "../state/view";
 import { t } from "../text";
 import type { Dimension, Overview, Series, Site } from "../types";
 
@@ -44,7 +44,7 @@ function useNumbers(view: View, tick: number) {
 }
 
 export function Dashboard() {
-  const { view, go, session } = useShared();
+  const { view, go, session, can } = useShared();
   const [custom, setCustom] = useState(false);
   const [table, setTable] = useState(false);
   const [search, setSearch] = useState(false);
@@ -60,11 +60,12 @@ export function Dashboard() {
   const setWall = (wall: boolean) => go({ ...view, wall });
   useKeys({
     ...Object.fromEntries(Object.entries(RANGE_KEYS).map(([key, range]) => [key, () => go({ ...view, range, from: null, to: null, unit: null })])),
-    ...Object.fromEntries(METRICS.map((metric, index) => [String(index + 1), () => go({ ...view, metric })])),
+    ...Object.fromEntries(can.metrics.map((metric, index) => [String(index + 1), () => go({ ...view, metric })])),
     c: () => setCustom(true), v: () => setTable((on) => !on), "/": () => setSearch(true), p: feed.togglePause,
     f: () => setWall(!view.wall), h: () => go({ ...view, classes: view.classes.join() === "human" ? [] : ["human"] }),
     Escape: () => go({ ...view, wall: false, filters: view.wall ? view.filters : [] }),
   });
+  const cards = CARDS.map(([title, tabs]) => [title, tabs.filter((one) => can.ranks(one))] as const).filter(([, tabs]) => tabs.length > 0);
   const overview = numbers.overview.data;
   const now = feed.snapshot.now ?? overview?.now ?? null;
   if (view.wall) return <Wall overview={overview} series={numbers.series.data} feed={feed} now={now} leave={() => setWall(false)} />;
@@ -75,7 +76,7 @@ export function Dashboard() {
     <main id="content" class="page dashboard">
       <div class="scope">
         <SitePicker sites={sites.data} />
-        <p class="on-site" title={t.onSiteHint}><i aria-hidden="true" data-on={now ? "" : undefined} /><span data-now>{now === null ? "…" : t.onSite(now)}</span></p>
+        {can.visitors && <p class="on-site" title={t.onSiteHint}><i aria-hidden="true" data-on={now ? "" : undefined} /><span data-now>{now === null ? "…" : t.onSite(now)}</span></p>}
         <span class="space" />
         <RangePicker custom={custom} setCustom={setCustom} />
       </div>
@@ -100,10 +101,10 @@ export function Dashboard() {
         </section>
         <Boundary><FeedList feed={feed} openWall={() => setWall(true)} /></Boundary>
         <div class="cards">
-          {begun && CARDS.map(([title, tabs]) => (
+          {begun && cards.map(([title, tabs]) => (
             <Boundary key={title}><Card title={title} tabs={tabs} tick={tick} {...(tabs[0] === "page" && { open: search, setOpen: setSearch })} /></Boundary>
           ))}
-          {begun && <Boundary><Properties tick={tick} /></Boundary>}
+          {begun && can.properties && <Boundary><Properties tick={tick} /></Boundary>}
         </div>
       </div>
     </main>

@@ -2,8 +2,9 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import * as format from "../state/format";
 import { ask, asTrouble } from "../state/api";
-import { useAnswer, useShared, useTicker } from "../state/context";
+import { pace, useAnswer, useShared, useTicker } from "../state/context";
 import { Feed, type Snapshot, browserDoors } from "../state/feed";
+import { Poll } from "../state/poll";
 import { KINDS, type Kind, pixelUrl, snippet } from "../state/snippet";
 import { plain } from "../state/stranger";
 import { Code, Stranger, Tabs } from "../parts/bits";
@@ -38,7 +39,9 @@ function Builder({ setup, site, setSite }: { setup: Setup; site: string; setSite
   const [kind, setKind] = useState<Kind>("html");
   const [page, setPage] = useState("");
   const [campaign, setCampaign] = useState("");
-  const at = { origin: setup.origin, pixel: setup.pixel_path, events: setup.events_path, script: setup.script_path };
+  const at = { pixel: setup.pixel_url, events: setup.events_url, script: setup.script_url };
+  // This page may ask nobody but its own server.
+  const pixel = new URL(setup.pixel_url);
   const wanted = { site: site.trim() || "default", page: page.trim(), campaign: campaign.trim() };
   return (
     <section class="panel plain-panel" aria-label={words.title}>
@@ -50,7 +53,7 @@ function Builder({ setup, site, setSite }: { setup: Setup; site: string; setSite
       <Tabs all={KINDS} chosen={kind} choose={setKind} label={words.title} name={(one) => words.kinds[one]} />
       <p class="quiet">{words.explain[kind]}</p>
       <Code text={snippet(kind, at, wanted)} label={words.kinds[kind]} />
-      <Try url={pixelUrl({ ...at, origin: "" }, { ...wanted, page: wanted.page || "/test-from-setup" })} />
+      {pixel.host === location.host && <Try url={pixelUrl({ ...at, pixel: pixel.pathname }, { ...wanted, page: wanted.page || "/test-from-setup" })} />}
       <p class="quiet">{words.exclude}: {words.excludeHint}</p>
       <Code text={'localStorage.onepixel_ignore = "true"'} label={words.exclude} />
     </section>
@@ -67,6 +70,7 @@ function Try({ url }: { url: string }) {
 
 /** Turns green with the first hit of the site that is set up, by the live feed, not by asking again. */
 function Waiting({ setup, site }: { setup: Setup; site: string }) {
+  const { can } = useShared();
   const name = site.trim() || "default";
   const [hit, setHit] = useState<Hit | null>(null);
   useEffect(() => {
@@ -76,22 +80,23 @@ function Waiting({ setup, site }: { setup: Setup; site: string }) {
       const first = snapshot.entries.find((entry) => entry.kind === "hit");
       if (first?.kind === "hit") setHit(first.hit);
     };
-    const feed = new Feed(query, browserDoors((signal) => ask<Hit[]>(`recent?${query}&limit=1`, { signal }).catch((error: unknown) => {
+    const doors = browserDoors((signal) => ask<Hit[]>(`recent?${query}&limit=1`, { signal }).catch((error: unknown) => {
       // Without the live view the feed itself still tells of the next hit.
       if (asTrouble(error)?.kind === "off") return [];
       throw error;
-    })), seen);
+    }));
+    const feed = can.feed ? new Feed(query, doors, seen) : new Poll(doors, pace, seen);
     const timer = setTimeout(() => void feed.start(), 300);
     return () => {
       clearTimeout(timer);
       feed.close();
     };
-  }, [name]);
+  }, [name, can.feed]);
   return (
     <section class={`verdict ${hit ? "good" : "waiting"}`} id="first-hit" data-arrived={hit !== null} aria-live="polite">
       <h2>{hit ? words.arrivedFor(plain(name)) : words.waiting}</h2>
       <p class="quiet">{hit ? <>{format.full(Date.parse(hit.event.received_at))} <Stranger text={String(hit.event.page_url ?? hit.event.page_path ?? "")} /></>
-        : setup.hits > 0 ? `${words.waitingHint} (${words.arrived}: ${format.count(setup.hits)})` : words.waitingHint}</p>
+        : setup.hits ? `${words.waitingHint} (${words.arrived}: ${format.count(setup.hits)})` : words.waitingHint}</p>
     </section>
   );
 }

@@ -18,7 +18,9 @@ const TYPING_MS = 200;
 const ORDERS = ["views", "visitors", "events"] as const;
 
 export function AllDialog({ dimension, close }: { dimension: Dimension; close: () => void }) {
-  const { view, go, signedOut } = useShared();
+  const { view, go, signedOut, can } = useShared();
+  const orders = ORDERS.filter((one) => one !== "visitors" || can.visitors);
+  const isFilter = can.filters(filterOf(dimension));
   const [search, setSearch] = useState("");
   const [order, setOrder] = useState<(typeof ORDERS)[number]>(orderFor(view, dimension));
   const [top, setTop] = useState<Top | null>(null);
@@ -71,7 +73,7 @@ export function AllDialog({ dimension, close }: { dimension: Dimension; close: (
           <thead>
             <tr>
               <th scope="col">{t.dimension[dimension]}</th>
-              {ORDERS.map((one) => (
+              {orders.map((one) => (
                 <th key={one} scope="col" aria-sort={one === order ? "descending" : undefined}>
                   <button type="button" class="sort" onClick={() => setOrder(one)}>{t.columns[one]}{one === order ? " ↓" : ""}</button>
                 </th>
@@ -82,9 +84,11 @@ export function AllDialog({ dimension, close }: { dimension: Dimension; close: (
             {top?.rows.map((row) => (
               <tr key={row.value}>
                 <th scope="row">
-                  <button type="button" class="plain" aria-pressed={isChosen(view, dimension, row.value)} onClick={() => choose(row)}><Stranger text={named(dimension, row.value)} /></button>
+                  {isFilter
+                    ? <button type="button" class="plain" aria-pressed={isChosen(view, dimension, row.value)} onClick={() => choose(row)}><Stranger text={named(dimension, row.value)} /></button>
+                    : <Stranger text={named(dimension, row.value)} />}
                 </th>
-                {ORDERS.map((one) => <td key={one}>{format.count(row[one])}</td>)}
+                {orders.map((one) => <td key={one}>{format.count(row[one] ?? 0)}</td>)}
               </tr>
             ))}
           </tbody>

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import * as format from "../state/format";
 import { useAnswer, useShared } from "../state/context";
 import { plain } from "../state/stranger";
-import { question } from "../state/question";
+import { question, span } from "../state/question";
 import { hasFilter, toggleFilter, type View } from "../state/view";
 import { t } from "../text";
 import type { Dimension, Row, Top } from "../types";
@@ -22,7 +22,7 @@ export const orderOf = (view: View): "views" | "visitors" | "events" =>
 export const orderFor = (view: View, dimension: Dimension) => (dimension === "event" ? "events" : orderOf(view));
 
 export function Card({ title, tabs, tick, open, setOpen }: { title: string; tabs: readonly Dimension[]; tick: number; open?: boolean; setOpen?: (on: boolean) => void }) {
-  const { view } = useShared();
+  const { view, can } = useShared();
   const [chosen, choose] = useState(tabs[0] as Dimension);
   const [allOpen, setAllOpen] = useState(false);
   const order = orderFor(view, chosen);
@@ -37,12 +37,12 @@ export function Card({ title, tabs, tick, open, setOpen }: { title: string; tabs
     <section class="card" aria-label={title} aria-busy={loading} data-card={tabs[0]} data-dimension={chosen}>
       <header>
         {tabs.length > 1 ? <Tabs all={tabs} chosen={chosen} choose={choose} label={title} name={(one) => t.tabs[one]} /> : <h2>{t.tabs[chosen]}</h2>}
-        {tabs.length < 5 && <span class="unit">{t.columns[order]}</span>}
+        {tabs.length < 5 && <span class="unit">{t.columns[order]}{span(view, Date.now()).from % can.topStep > 0 && t.card.widened}</span>}
       </header>
       <div class="rows">
         {trouble && !top ? <TroubleBox trouble={trouble} /> : top && top.rows.length === 0
           ? <p class="nothing">{view.filters.length || view.classes.length ? t.card.emptyFiltered : t.card.empty}</p>
-          : top ? <ol>{top.rows.map((row) => <RowLine key={row.value} row={row} dimension={chosen} order={order} most={most(top.rows, order)} total={top[order]} />)}</ol>
+          : top ? <ol>{top.rows.map((row) => <RowLine key={row.value} row={row} dimension={chosen} order={order} most={most(top.rows, order)} total={top[order] ?? 0} />)}</ol>
           : <ol class="placeholder" aria-hidden="true">{Array.from({ length: 5 }, (_, index) => <li key={index} />)}</ol>}
       </div>
       <footer>
@@ -59,7 +59,7 @@ export function Card({ title, tabs, tick, open, setOpen }: { title: string; tabs
 /** The longest bar; the row for "without one" does not count, or it would flatten all others. */
 function most(rows: Row[], order: "views" | "visitors" | "events"): number {
   const named = rows.filter((row) => row.value !== "");
-  return Math.max(1, ...(named.length ? named : rows).map((row) => row[order]));
+  return Math.max(1, ...(named.length ? named : rows).map((row) => row[order] ?? 0));
 }
 
 /** Dimensions that are ranked but cannot be asked for: an entry page filters by its page. */
@@ -72,19 +72,21 @@ export function isChosen(view: View, dimension: Dimension, value: string): boole
 }
 
 function RowLine({ row, dimension, order, most, total }: { row: Row; dimension: Dimension; order: "views" | "visitors" | "events"; most: number; total: number }) {
-  const { view, go } = useShared();
+  const { view, go, can } = useShared();
+  const isFilter = can.filters(filterOf(dimension));
+  const people = can.visitors ? `, ${format.count(row.visitors ?? 0)} ${t.columns.visitors}` : "";
   const name = named(dimension, row.value);
   const bar = (element: HTMLSpanElement | null) => {
-    if (element) element.style.width = `${Math.min(100, (100 * row[order]) / most)}%`;
+    if (element) element.style.width = `${Math.min(100, (100 * (row[order] ?? 0)) / most)}%`;
   };
   return (
     <li>
-      <button type="button" class={row.value ? "row" : "row unnamed"} aria-pressed={isChosen(view, dimension, row.value)} title={t.filters.add(plain(row.value || name))}
+      <button type="button" disabled={!isFilter} class={row.value ? "row" : "row unnamed"} aria-pressed={isChosen(view, dimension, row.value)} title={isFilter ? t.filters.add(plain(row.value || name)) : plain(row.value || name)}
         onClick={() => go(toggleFilter(view, { dimension: filterOf(dimension), value: row.value }))}>
         <span class="bar" ref={bar} />
         <span class="label"><Stranger text={name} title={false} /></span>
-        <span class="percent">{format.share(row[order], total)}</span>
-        <span class="number" title={`${format.count(row.views)} ${t.columns.views}, ${format.count(row.visitors)} ${t.columns.visitors}, ${format.count(row.events)} ${t.columns.events}`}>{format.short(row[order])}</span>
+        <span class="percent">{format.share(row[order] ?? 0, total)}</span>
+        <span class="number" title={`${format.count(row.views)} ${t.columns.views}${people}, ${format.count(row.events)} ${t.columns.events}`}>{format.short(row[order] ?? 0)}</span>
       </button>
       {(dimension === "referrer" || dimension === "host") && <span class="beside">{row.value && <Outside address={`https://${row.value}/`} label={plain(row.value)} />}</span>}
     </li>

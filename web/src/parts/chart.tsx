@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import * as format from "../state/format";
 import { curve, valueOf } from "../state/curve";
+import { useShared } from "../state/context";
 import type { Metric } from "../state/view";
 import { t } from "../text";
 import type { Point, Series } from "../types";
@@ -107,10 +108,12 @@ export function Chart({ series, metric, height }: { series: Series; metric: Metr
 
 /** The table twin: the same points, newest first. */
 export function ChartTable({ series }: { series: Series }) {
+  const { can } = useShared();
+  const people = can.visitors ? [t.columns.visitors, t.metric.per_visitor] : [];
   const row = (one: Point) => (
     <tr key={one.start_ms}>
       <th scope="row">{format.bucket(one.start_ms, series.unit)}{one.partial && <span class="quiet" title={t.chart.unfinished}> …</span>}</th>
-      <td>{format.count(one.views)}</td><td>{format.count(one.visitors)}</td><td>{format.ratio(one.views, one.visitors)}</td>
+      <td>{format.count(one.views)}</td>{can.visitors && <><td>{format.count(one.visitors ?? 0)}</td><td>{format.ratio(one.views, one.visitors ?? 0)}</td></>}
       <td>{format.count(one.events)}</td><td>{format.share(one.machine_events, one.events)}</td>
     </tr>
   );
@@ -119,7 +122,7 @@ export function ChartTable({ series }: { series: Series }) {
       <table>
         <thead>
           <tr><th scope="col">{t.columns.time}</th>
-            {[t.columns.views, t.columns.visitors, t.metric.per_visitor, t.columns.events, t.columns.share].map((name) => <th key={name} scope="col">{name}</th>)}</tr>
+            {[t.columns.views, ...people, t.columns.events, t.columns.share].map((name) => <th key={name} scope="col">{name}</th>)}</tr>
         </thead>
         <tbody>{[...series.points].reverse().map(row)}</tbody>
       </table>

@@ -20,7 +20,7 @@ export const text = (event: StoredEvent, field: string): string => {
 };
 
 export function FeedList({ feed, openWall }: { feed: LiveFeed; openWall: () => void }) {
-  const { view } = useShared();
+  const { view, can } = useShared();
   const [announce, setAnnounce] = useState(false);
   const [open, setOpen] = useState<Hit | null>(null);
   const { snapshot, paused } = feed;
@@ -46,7 +46,7 @@ export function FeedList({ feed, openWall }: { feed: LiveFeed; openWall: () => v
         onMouseEnter={() => feed.hold("hover", true)} onMouseLeave={() => feed.hold("hover", false)}
         onFocusIn={() => feed.hold("focus", true)} onFocusOut={() => feed.hold("focus", false)}>
         {snapshot.entries.map((entry) => <FeedRow key={keyOf(entry)} entry={entry} open={setOpen} showSite={view.site === ""} />)}
-        {snapshot.entries.length === 0 && <li class="nothing">{view.filters.length || view.classes.length || view.site ? t.feed.emptyFiltered : t.feed.empty}</li>}
+        {snapshot.entries.length === 0 && <li class="nothing">{view.filters.length || view.classes.length || view.site ? t.feed.emptyFiltered : can.feed ? t.feed.empty : t.feed.emptyPolled}</li>}
       </ol>
       <footer>
         <label><input type="checkbox" checked={announce} onChange={(event) => setAnnounce(event.currentTarget.checked)} />{t.feed.announce}</label>
@@ -57,7 +57,7 @@ export function FeedList({ feed, openWall }: { feed: LiveFeed; openWall: () => v
   );
 }
 
-const keyOf = (entry: Entry): string => (entry.kind === "hit" ? `h${entry.hit.offset}` : `g${entry.gap.from}-${entry.gap.to}`);
+export const keyOf = (entry: Entry): string => (entry.kind === "hit" ? `h${entry.hit.offset ?? entry.hit.event.id}` : `g${entry.gap.from}-${entry.gap.to}`);
 
 export function FeedRow({ entry, open, showSite }: { entry: Entry; open?: (hit: Hit) => void; showSite: boolean }) {
   if (entry.kind === "gap") return <li class="gap">{t.feed.gap(entry.gap.missed)}</li>;
@@ -77,7 +77,7 @@ export function FeedRow({ entry, open, showSite }: { entry: Entry; open?: (hit: 
     </>
   );
   return (
-    <li data-offset={offset} data-id={event.id}>
+    <li data-offset={offset ?? undefined} data-id={event.id}>
       {open ? <button type="button" class="hit" onClick={() => open(entry.hit)}>{inside}</button> : <div class="hit">{inside}</div>}
     </li>
   );

@@ -3,13 +3,13 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { useShared } from "../state/context";
 import { useKeys } from "../state/keys";
 import { applyTheme, nextTheme, storedTheme } from "../state/theme";
-import { PLACES, type Place, write } from "../state/view";
+import { type Place, write } from "../state/view";
 import { t } from "../text";
 
 const THEME_SIGNS = { auto: "◐", light: "☀", dark: "☾" };
 
 export function Header({ openHelp }: { openHelp: () => void }) {
-  const { view, go, session } = useShared();
+  const { view, go, session, can } = useShared();
   const [theme, setTheme] = useState(storedTheme);
   useEffect(() => applyTheme(theme), [theme]);
   useKeys({ g: () => setTheme(nextTheme) });
@@ -24,7 +24,7 @@ export function Header({ openHelp }: { openHelp: () => void }) {
     const current = nav.current?.querySelector<HTMLElement>("[aria-current]");
     if (nav.current && current) nav.current.scrollLeft = current.offsetLeft - nav.current.clientWidth / 2;
   }, [view.place]);
-  const places = session.scope === "public" ? [] : PLACES;
+  const places = session.scope === "public" ? [] : can.places;
   return (
     <header class="top">
       <a class="brand" href={write({ ...view, place: "/", wall: false })} onClick={follow("/")}>

@@ -15,10 +15,12 @@ const FILTERS: Record<string, Dimension> = {
 const shown = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 
 export function Fields({ event, choose }: { event: StoredEvent; choose?: (dimension: Dimension, value: string) => void }) {
+  const { can } = useShared();
   return (
     <dl class="fields-of">
       {Object.entries(event).map(([name, value]) => {
-        const dimension = FILTERS[name];
+        const known = FILTERS[name];
+        const dimension = known && can.filters(known) ? known : undefined;
         return [
           <dt key={name}><Stranger text={name} /></dt>,
           <dd>
@@ -34,16 +36,16 @@ export function Fields({ event, choose }: { event: StoredEvent; choose?: (dimens
 }
 
 export function HitDialog({ hit, close }: { hit: Hit; close: () => void }) {
-  const { view, go, session } = useShared();
+  const { view, go, session, can } = useShared();
   const choose = (dimension: Dimension, value: string) => {
     go(toggleFilter(view, { dimension, value }));
     close();
   };
   const inspector = `${write({ ...view, place: "/inspector", wall: false })}`;
   return (
-    <Dialog title={`${t.feed.hit} ${hit.offset}`} close={close} wide>
+    <Dialog title={`${t.feed.hit} ${hit.offset ?? ""}`} close={close} wide>
       <div class="scroll tall" tabIndex={0} role="region" aria-label={t.feed.hit}><Fields event={hit.event} choose={choose} /></div>
-      {session.scope !== "public" && <a class="small" href={`${inspector}${inspector.includes("?") ? "&" : "?"}id=${encodeURIComponent(hit.event.id)}`}>{t.feed.inspect}</a>}
+      {session.scope !== "public" && can.places.includes("/inspector") && <a class="small" href={`${inspector}${inspector.includes("?") ? "&" : "?"}id=${encodeURIComponent(hit.event.id)}`}>{t.feed.inspect}</a>}
     </Dialog>
   );
 }

@@ -1,7 +1,7 @@
 // The numbers on top. A click chooses what the chart shows.
 import * as format from "../state/format";
 import { useShared } from "../state/context";
-import { METRICS, type Metric } from "../state/view";
+import type { Metric } from "../state/view";
 import { t } from "../text";
 import type { Counts, Overview } from "../types";
 
@@ -11,7 +11,7 @@ const number = (counts: Counts, metric: Metric): number => {
   switch (metric) {
     case "per_visitor": return counts.visitors ? counts.views / counts.visitors : Number.NaN;
     case "machine": return counts.events ? counts.machine_events / counts.events : Number.NaN;
-    default: return counts[metric];
+    default: return counts[metric] ?? Number.NaN;
   }
 };
 
@@ -23,16 +23,16 @@ export function figure(overview: Overview, metric: Metric, isFiltered: boolean):
     const machines = all - (overview.classes.find((one) => one.class === "human")?.events ?? 0);
     return { text: format.share(machines, all), now: all ? machines / all : Number.NaN, before: null };
   }
-  const text = metric === "per_visitor" ? format.ratio(overview.views, overview.visitors)
-    : metric === "machine" ? format.share(overview.machine_events, overview.events) : format.short(overview[metric]);
+  const text = metric === "per_visitor" ? format.ratio(overview.views, overview.visitors ?? 0)
+    : metric === "machine" ? format.share(overview.machine_events, overview.events) : format.short(overview[metric] ?? 0);
   return { text, now: number(overview, metric), before: previous && number(previous, metric) };
 }
 
 export function Tiles({ overview }: { overview: Overview | null }) {
-  const { view, go } = useShared();
+  const { view, go, can } = useShared();
   return (
     <div class="tiles" role="group" aria-label={t.chart.over("")}>
-      {METRICS.map((metric) => (
+      {can.metrics.map((metric) => (
         <button key={metric} type="button" class="tile" aria-pressed={view.metric === metric} title={t.metricHint[metric]} data-metric={metric}
           onClick={() => go({ ...view, metric })}>
           <span class="name">{t.metric[metric]}</span>

@@ -1,7 +1,9 @@
 // One feed for the page and the wall: it lives as long as the question stays the same.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../state/api";
+import { pace, useShared } from "../state/context";
 import { Feed, type Snapshot, browserDoors } from "../state/feed";
+import { Poll } from "../state/poll";
 import { scope } from "../state/question";
 import type { View } from "../state/view";
 import type { Hit } from "../types";
@@ -17,7 +19,8 @@ const REST_AFTER_MS = 10_000;
 export function useFeed(view: View, arrived: () => void): LiveFeed {
   const [snapshot, setSnapshot] = useState(NOTHING);
   const [paused, setPaused] = useState(false);
-  const feed = useRef<Feed | null>(null);
+  const { can } = useShared();
+  const feed = useRef<Feed | Poll | null>(null);
   const latest = useRef(arrived);
   latest.current = arrived;
   const key = scope(view).toString();
@@ -35,7 +38,9 @@ export function useFeed(view: View, arrived: () => void): LiveFeed {
         setSnapshot(next);
       }, DRAW_EVERY_MS);
     };
-    const one = new Feed(query, browserDoors(recent), draw, () => latest.current());
+    const doors = browserDoors(recent);
+    const heard = () => latest.current();
+    const one = can.feed ? new Feed(query, doors, draw, heard) : new Poll(doors, pace, draw, heard);
     if (paused) one.hold("pause", true);
     feed.current = one;
     void one.start();
@@ -53,7 +58,7 @@ export function useFeed(view: View, arrived: () => void): LiveFeed {
       clearTimeout(drawing);
       one.close();
     };
-  }, [key]);
+  }, [key, can.feed]);
   const hold = useCallback((reason: string, on: boolean) => feed.current?.hold(reason, on), []);
   const togglePause = useCallback(() => setPaused((on) => !on), []);
   useEffect(() => hold("pause", paused), [paused, hold]);

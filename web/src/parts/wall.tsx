@@ -6,13 +6,13 @@ import { t } from "../text";
 import type { Overview, Series } from "../types";
 import { Chart } from "./chart";
 import { Stranger } from "./bits";
-import { FeedRow } from "./feed_list";
+import { FeedRow, keyOf } from "./feed_list";
 import type { LiveFeed } from "./use_feed";
 
 const ROWS = 24;
 
 export function Wall({ overview, series, feed, now, leave }: { overview: Overview | null; series: Series | null; feed: LiveFeed; now: number | null; leave: () => void }) {
-  const { view, session } = useShared();
+  const { view, session, can } = useShared();
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // Without a gesture, after a reload for instance, the browser refuses: the wall then fills the window.
@@ -33,14 +33,14 @@ export function Wall({ overview, series, feed, now, leave }: { overview: Overvie
   return (
     <div class="wall" ref={box} id="content" role="main" aria-label={t.feed.wall}>
       <div class="figures">
-        <p class="now"><b data-now>{now === null ? "–" : format.count(now)}</b><span>{t.wall.now}</span></p>
+        {can.visitors && <p class="now"><b data-now>{now === null ? "–" : format.count(now)}</b><span>{t.wall.now}</span></p>}
         <p><b>{overview ? format.short(overview.views) : "–"}</b><span>{t.metric.views}, {t.range[view.range]}</span></p>
-        <p><b>{overview ? format.short(overview.visitors) : "–"}</b><span>{t.metric.visitors}</span></p>
+        {can.visitors && <p><b>{overview ? format.short(overview.visitors ?? 0) : "–"}</b><span>{t.metric.visitors}</span></p>}
         <p class="where"><Stranger text={view.site || session.site || t.allSites} /><span class={`state ${feed.snapshot.status}`}>{t.feed[feed.snapshot.status]}</span></p>
         <button type="button" class="small" onClick={leave}>{t.wall.leave}</button>
       </div>
       <div class="wall-chart">{series && series.points.length > 0 && <Chart series={series} metric={view.metric} />}</div>
-      <ol class="hits">{feed.snapshot.entries.slice(0, ROWS).map((entry) => <FeedRow key={entry.kind === "hit" ? entry.hit.offset : `g${entry.gap.from}`} entry={entry} showSite={view.site === ""} />)}</ol>
+      <ol class="hits">{feed.snapshot.entries.slice(0, ROWS).map((entry) => <FeedRow key={keyOf(entry)} entry={entry} showSite={view.site === ""} />)}</ol>
     </div>
   );
 }

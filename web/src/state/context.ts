@@ -3,11 +3,14 @@ import { createContext } from "preact";
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Session } from "../types";
 import { type Trouble, ask, asTrouble } from "./api";
+import type { Can } from "./can";
 import type { View } from "./view";
 
 export interface Shared {
   view: View;
   session: Session;
+  /** What this dashboard can show. */
+  can: Can;
   /** Shows another view and writes it into the address; `replace` makes no step for the back button. */
   go(next: View, replace?: boolean): void;
   signedOut(): void;

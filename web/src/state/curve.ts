@@ -6,7 +6,7 @@ export function valueOf(point: Point, metric: Metric): number | null {
   switch (metric) {
     case "per_visitor": return point.visitors ? point.views / point.visitors : null;
     case "machine": return point.events ? (100 * point.machine_events) / point.events : null;
-    default: return point[metric];
+    default: return point[metric] ?? null;
   }
 }
 

@@ -3,7 +3,7 @@
 import type { Gap, Hit } from "../types";
 
 export type Entry = { kind: "hit"; hit: Hit } | { kind: "gap"; gap: Gap };
-export type Status = "connecting" | "live" | "away";
+export type Status = "connecting" | "live" | "polled" | "away";
 
 export interface Snapshot {
   status: Status;
@@ -62,7 +62,7 @@ export class Feed {
     try {
       const hits = await this.doors.recent(this.stop.signal);
       // What was there before is shown in any case: nobody can read it yet.
-      for (const hit of [...hits].reverse()) if (Number.isInteger(hit.offset)) this.take({ kind: "hit", hit }, hit.offset, false);
+      for (const hit of [...hits].reverse()) if (hit.offset !== null && Number.isInteger(hit.offset)) this.take({ kind: "hit", hit }, hit.offset, false);
       this.tell();
     } catch {
       // The feed is still worth following; what is wrong is said by the rest of the page.
@@ -85,12 +85,12 @@ export class Feed {
   private async catchUp(): Promise<void> {
     const hits = await this.doors.recent(this.stop.signal).catch(() => []);
     const known = new Set([...this.shown, ...this.held].map((entry) => (entry.kind === "hit" ? entry.hit.offset : -1)));
-    const missed = hits.filter((hit) => Number.isInteger(hit.offset) && !known.has(hit.offset));
+    const missed = hits.filter((hit) => hit.offset !== null && Number.isInteger(hit.offset) && !known.has(hit.offset));
     if (!missed.length || this.stop.signal.aborted) return;
-    const offset = (entry: Entry) => (entry.kind === "hit" ? entry.hit.offset : entry.gap.to);
+    const offset = (entry: Entry) => (entry.kind === "hit" ? entry.hit.offset ?? -1 : entry.gap.to);
     const added = missed.map((hit): Entry => ({ kind: "hit", hit }));
     this.shown = [...this.shown, ...added].sort((a, b) => offset(b) - offset(a)).slice(0, SHOWN_MAX);
-    this.last = Math.max(this.last, ...missed.map((hit) => hit.offset));
+    this.last = Math.max(this.last, ...missed.map((hit) => hit.offset ?? -1));
     this.arrived();
     this.tell();
   }
@@ -161,7 +161,7 @@ export class Feed {
   private onHit(text: string): void {
     this.heard();
     const hit = parse<Hit>(text);
-    if (!hit || !Number.isInteger(hit.offset) || !hit.event) return;
+    if (!hit || hit.offset === null || !Number.isInteger(hit.offset) || !hit.event) return;
     if (!this.take({ kind: "hit", hit }, hit.offset)) return;
     this.arrived();
     this.tell();

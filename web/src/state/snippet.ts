@@ -1,6 +1,7 @@
 // What to paste where: pure text from a site's name and the server's addresses.
 
-export interface Addresses { origin: string; pixel: string; events: string; script: string }
+/** Whole addresses; the pixel's may be a path, for this page's own use. */
+export interface Addresses { pixel: string; events: string; script: string }
 export interface Wanted {
   site: string;
   /** The page or placement, where the browser or mail reader will not say it. */
@@ -21,7 +22,7 @@ export function pixelUrl(at: Addresses, wanted: Wanted, medium = ""): string {
     ["site", wanted.site], ["page", wanted.page], ["utm_medium", medium], ["utm_campaign", wanted.campaign],
   ];
   const query = given.filter(([, value]) => value).map(([name, value]) => `${name}=${encode(value)}`).join("&");
-  return `${at.origin}${at.pixel}?${query}`;
+  return `${at.pixel}?${query}`;
 }
 
 function image(url: string, policy = true): string {
@@ -31,9 +32,10 @@ function image(url: string, policy = true): string {
 
 function script(at: Addresses, wanted: Wanted): string {
   // The script finds the events path beside itself; only a renamed one has to be said.
-  const beside = new URL("e", at.origin + at.script).pathname;
-  const events = beside === at.events ? "" : ` data-events="${escapeHtml(at.events)}"`;
-  return `<script defer src="${escapeHtml(at.origin + at.script)}" data-site="${escapeHtml(wanted.site)}"${events}></script>`;
+  const [beside, events] = [new URL("e", at.script), new URL(at.events)];
+  const named = events.origin === beside.origin ? events.pathname : at.events;
+  const attribute = beside.href === events.href ? "" : ` data-events="${escapeHtml(named)}"`;
+  return `<script defer src="${escapeHtml(at.script)}" data-site="${escapeHtml(wanted.site)}"${attribute}></script>`;
 }
 
 export function snippet(kind: Kind, at: Addresses, wanted: Wanted): string {
@@ -48,13 +50,13 @@ export function snippet(kind: Kind, at: Addresses, wanted: Wanted): string {
       return [
         `import { create } from "onepixel";`,
         "",
-        `const onepixel = create({ site: ${JSON.stringify(wanted.site)}, events: ${JSON.stringify(at.origin + at.events)} });`,
+        `const onepixel = create({ site: ${JSON.stringify(wanted.site)}, events: ${JSON.stringify(at.events)} });`,
         `onepixel("signup", { plan: "pro" });`,
       ].join("\n");
     case "curl": {
       const event = { event: "signup", site: wanted.site, ...(wanted.page && { page: wanted.page }), props: { plan: "pro" } };
       return [
-        `curl -X POST ${shellQuote(at.origin + at.events)} \\`,
+        `curl -X POST ${shellQuote(at.events)} \\`,
         `  -H 'Content-Type: application/json' \\`,
         `  -d ${shellQuote(JSON.stringify(event))}`,
       ].join("\n");

@@ -36,9 +36,13 @@ fn main() {
     }
     let started = Instant::now();
     let store = LiveStore::open(&file, TTL, clock).unwrap();
-    let first = store.overview(&onepixel_live::Query::default(), false).unwrap();
+    let first = store.overview(&onepixel_view::Query::default(), false).unwrap();
     println!("first overview of a process, file opened: {:.1} ms", started.elapsed().as_secs_f64() * 1e3);
-    println!("{} events, {} visitors in the store", first.sums.events, first.sums.visitors);
+    println!(
+        "{} events, {} visitors in the store",
+        first.sums.events,
+        first.sums.visitors.unwrap_or_default()
+    );
     questions::ask_all(&store);
     println!("memory now {} KiB, at most {} KiB", status("VmRSS"), status("VmHWM"));
 }

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use onepixel_event::Class;
-use onepixel_live::{Dimension, Filter, LiveStore, Page, Query, QueryError, Ranking, TopOrder, Unit};
+use onepixel_live::LiveStore;
+use onepixel_view::{Dimension, Filter, Page, Query, QueryError, Ranking, TopOrder, Unit};
 
 use crate::traffic::END_MS;
 

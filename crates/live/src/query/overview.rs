@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use foldhash::HashMap;
 use onepixel_event::Class;
+use onepixel_view::limits::SITES_MAX;
+use onepixel_view::{ClassCount, ClassSet, Overview, SiteCount, Sums};
 use rusqlite::Connection;
 
 use super::part::Part;
 use super::scope::Scope;
-use super::{ClassCount, Overview, SiteCount, Sums};
-use crate::axis::{ClassSet, HUMAN, class_name};
+use crate::axis::{HUMAN, class_name};
 use crate::distinct::Distinct;
 use crate::error::Fault;
-use crate::limits::SITES_MAX;
 
 /// Who is on the site now was there within this time.
 const NOW_MS: i64 = 5 * 60_000;
@@ -30,7 +30,7 @@ pub(crate) fn overview(
         .collect();
     Ok(Overview {
         sums,
-        now: now(connection, scope)?,
+        now: Some(now(connection, scope)?),
         classes,
         previous: if with_previous { previous(connection, scope)? } else { None },
     })
@@ -51,23 +51,21 @@ fn sums(connection: &Connection, scope: &Scope) -> Result<(Sums, BTreeMap<u8, [u
                 of_class[1] += views;
             }
             if part.asked[index] {
-                sums.add(class, events, views);
+                add(&mut sums, class, events, views);
             }
         }
         part.add_visitors(&mut visitors)?;
     }
-    sums.visitors = visitors.count();
+    sums.visitors = Some(visitors.count());
     Ok((sums, classes))
 }
 
-impl Sums {
-    /// Adds events of a class.
-    pub(super) fn add(&mut self, class: u8, events: u64, views: u64) {
-        self.events += events;
-        self.views += views;
-        if class != HUMAN {
-            self.machine_events += events;
-        }
+/// Adds events of a class.
+pub(super) fn add(sums: &mut Sums, class: u8, events: u64, views: u64) {
+    sums.events += events;
+    sums.views += views;
+    if class != HUMAN {
+        sums.machine_events += events;
     }
 }
 

@@ -7,6 +7,7 @@
 use rusqlite::Connection;
 
 use super::scope::Scope;
+use crate::axis::contains_code;
 use crate::distinct::Distinct;
 use crate::encode::Cell;
 use crate::error::Fault;
@@ -86,7 +87,7 @@ impl<'c> Part<'c> {
         if !taken.contains(&true) {
             return Ok(None);
         }
-        let is_asked = |(cell, taken): (&Cell, &bool)| *taken && scope.classes.contains_code(cell.class);
+        let is_asked = |(cell, taken): (&Cell, &bool)| *taken && contains_code(scope.classes, cell.class);
         let asked = cells.iter().zip(&taken).map(is_asked).collect();
         let mut rows = Rows::All(meta.events);
         let mut is_whole = true;

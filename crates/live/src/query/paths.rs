@@ -4,13 +4,13 @@
 //! first page already, so only a set of visitors is kept, not when each was where.
 
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
+use onepixel_view::Dimension;
 use rusqlite::Connection;
 
 use super::part::Part;
 use super::scope::Scope;
 use super::top::{Count, Search};
 use super::values::{Axis, Values};
-use crate::axis::Dimension;
 use crate::error::Fault;
 use crate::limits::PASS_VISITORS;
 use crate::pieces::{Chunk, Meta};

@@ -4,15 +4,16 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use foldhash::{HashMap, HashMapExt as _};
+use onepixel_view::limits::{PROPERTIES_MAX, TOP_ROWS_MAX};
+use onepixel_view::{Dimension, Property, PropertyValue};
 use rusqlite::Connection;
 use serde_json::value::RawValue;
 
 use super::part::Part;
 use super::scope::Scope;
-use super::{Property, PropertyValue};
-use crate::axis::{Dimension, PROPS};
+use crate::axis::PROPS;
 use crate::error::Fault;
-use crate::limits::{PROPERTIES_MAX, TOP_ROWS_MAX, VALUES_BYTES_MAX, VALUES_MAX};
+use crate::limits::{VALUES_BYTES_MAX, VALUES_MAX};
 
 /// What is counted of one name.
 #[derive(Default)]

@@ -4,16 +4,16 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use onepixel_event::Time;
+use onepixel_view::limits::RECENT_ROWS_MAX;
+use onepixel_view::{Dimension, Page, RecentEvent};
 use rusqlite::Connection;
 use serde_json::value::RawValue;
 
 use super::part::Part;
 use super::scope::Scope;
 use super::values::shown;
-use super::{Page, RecentEvent};
-use crate::axis::{Dimension, PROPS, TEXTS, class_name};
+use crate::axis::{PROPS, TEXTS, class_name, column};
 use crate::error::Fault;
-use crate::limits::RECENT_ROWS_MAX;
 use crate::pieces::Meta;
 
 /// The text columns in the order of an event's fields, with their names there; the class stands before the
@@ -122,12 +122,12 @@ fn whole(
                 |dimension| match dimension {
                     Dimension::Site => cell.site.as_bytes(),
                     Dimension::Class => class_name(cell.class).as_bytes(),
-                    _ => dimension.column().map_or(&[], text),
+                    _ => column(dimension).map_or(&[], text),
                 },
                 text(PROPS),
             );
             let event = RawValue::from_string(line).map_err(|error| Fault::Damaged(error.to_string()))?;
-            events.push(RecentEvent { offset: *offset, event });
+            events.push(RecentEvent { offset: Some(*offset), event });
         }
     }
     events.sort_unstable_by_key(|event| Reverse(event.offset));

@@ -1,9 +1,9 @@
 //! Which events a question is about, in terms of chunks and cells.
 
+use onepixel_view::{ClassSet, Dimension, Query};
 use rusqlite::Connection;
 
-use super::Query;
-use crate::axis::{ClassSet, Dimension, class_name};
+use crate::axis::{class_name, column};
 use crate::encode::Cell;
 use crate::pieces::{self, Meta};
 
@@ -75,6 +75,6 @@ impl Scope {
 
     /// The filters that are about a text column: the column, and the values it may have.
     pub(crate) fn text_filters(&self) -> impl Iterator<Item = (usize, &[String])> {
-        self.filters.iter().filter_map(|(dimension, values)| Some((dimension.column()?, values.as_slice())))
+        self.filters.iter().filter_map(|(dimension, values)| Some((column(*dimension)?, values.as_slice())))
     }
 }

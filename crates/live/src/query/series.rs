@@ -1,10 +1,11 @@
 //! Counts over time.
 
+use onepixel_view::{Grid, Point, Series, Sums};
 use rusqlite::Connection;
 
+use super::overview::add;
 use super::part::Part;
 use super::scope::Scope;
-use super::{Grid, Point, Series, Sums};
 use crate::distinct::Distinct;
 use crate::error::Fault;
 
@@ -30,7 +31,7 @@ pub(crate) fn series(
             {
                 for (index, [events, views]) in part.counts()?.into_iter().enumerate() {
                     if part.asked[index] {
-                        sums.add(part.cells[index].class, events, views);
+                        add(sums, part.cells[index].class, events, views);
                     }
                 }
                 part.add_visitors(distinct)?;
@@ -42,7 +43,7 @@ pub(crate) fn series(
     let (from_ms, to_ms) = wanted;
     let points = grid.bounds.windows(2).zip(sums).zip(visitors).map(|((bounds, mut sums), visitors)| {
         let (start_ms, end_ms) = (bounds[0], bounds[1]);
-        sums.visitors = visitors.count();
+        sums.visitors = Some(visitors.count());
         let is_cut = start_ms < from_ms.max(scope.horizon_ms) || end_ms > to_ms;
         Point { start_ms, end_ms, sums, partial: is_cut || end_ms > scope.now_ms }
     });
@@ -75,7 +76,7 @@ fn spread(
             (since, until) = (grid.bounds[at], grid.bounds.get(at + 1).copied().unwrap_or(i64::MAX));
         }
         let Some(sums) = sums.get_mut(at) else { return };
-        sums.add(part.cells[cell].class, 1, u64::from(cell_code % 2));
+        add(sums, part.cells[cell].class, 1, u64::from(cell_code % 2));
         let visitor = usize::from(part.visitor_codes[row]);
         if seen_in[visitor] != at {
             seen_in[visitor] = at;

@@ -7,16 +7,17 @@
 use std::cmp::{Ordering, Reverse};
 
 use foldhash::{HashMap, HashSet, HashSetExt as _};
+use onepixel_view::limits::TOP_ROWS_MAX;
+use onepixel_view::{Dimension, Ranked, Ranking, Top, TopOrder};
 use rusqlite::Connection;
 
 use super::part::{Part, add_seen};
+use super::paths;
 use super::scope::Scope;
 use super::values::{Axis, Values, shown};
-use super::{Ranked, Ranking, Top, TopOrder, paths};
-use crate::axis::Dimension;
 use crate::distinct::Distinct;
 use crate::error::Fault;
-use crate::limits::{PASS_PAIRS, PASS_VALUES, TOP_ROWS_MAX};
+use crate::limits::{PASS_PAIRS, PASS_VALUES};
 
 /// What the first pass counts of a value.
 #[derive(Debug, Default, Clone, Copy)]
@@ -96,7 +97,7 @@ fn answer(
         value: shown(values.value(*number)).into_owned(),
         events: values.counts[*number].events,
         views: values.counts[*number].views,
-        visitors: known[*number],
+        visitors: Some(known[*number]),
     };
     Top {
         dimension,
@@ -104,7 +105,7 @@ fn answer(
         values: order.len() as u64,
         events: order.iter().map(|number| values.counts[*number].events).sum(),
         views: order.iter().map(|number| values.counts[*number].views).sum(),
-        visitors,
+        visitors: Some(visitors),
     }
 }
 

@@ -8,7 +8,9 @@ use crate::error::Fault;
 use crate::limits::{VALUES_BYTES_MAX, VALUES_MAX};
 
 use super::part::Part;
-use crate::axis::{Dimension, class_name};
+use onepixel_view::Dimension;
+
+use crate::axis::{class_name, column};
 
 /// Numbers for values, from 0 on, with what is counted of each.
 #[derive(Default)]
@@ -59,8 +61,8 @@ impl Axis {
     /// Site and class are read from the cells, everything else from its column. Entry and exit are the page.
     pub(super) fn of(part: &mut Part<'_>, dimension: Dimension) -> Result<Self, Fault> {
         let column = match dimension {
-            Dimension::Entry | Dimension::Exit => Dimension::Page.column(),
-            _ => dimension.column(),
+            Dimension::Entry | Dimension::Exit => column(Dimension::Page),
+            _ => column(dimension),
         };
         if let Some(column) = column {
             let texts = part.chunk.texts(column)?;

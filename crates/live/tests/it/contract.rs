@@ -1,7 +1,8 @@
 //! The consumer's contract with every sink.
 
 use onepixel_consumer::conformance::{self, Fixture};
-use onepixel_live::{Dimension, LiveSink, Page, Query, Ranked, Ranking, limits};
+use onepixel_live::LiveSink;
+use onepixel_view::{Dimension, Page, Query, Ranked, Ranking};
 
 use crate::view::{DAY, NOW_MS, TTL, View, event, ready, record, text};
 
@@ -19,7 +20,11 @@ impl Fixture for Live {
         let store = self.0.store();
         let mut held = Vec::new();
         loop {
-            let all = Ranking { offset: held.len(), limit: limits::TOP_ROWS_MAX, ..Ranking::default() };
+            let all = Ranking {
+                offset: held.len(),
+                limit: onepixel_view::limits::TOP_ROWS_MAX,
+                ..Ranking::default()
+            };
             let rows = store.top(&Query::default(), Dimension::Page, &all).unwrap().rows;
             if rows.is_empty() {
                 break;
@@ -29,10 +34,10 @@ impl Fixture for Live {
             held.extend(rows.iter().flat_map(times));
         }
         let sums = store.overview(&Query::default(), false).unwrap().sums;
-        assert_eq!((sums.events, sums.visitors), (held.len() as u64, held.len() as u64));
+        assert_eq!((sums.events, sums.visitors), (held.len() as u64, Some(held.len() as u64)));
         assert_eq!(store.size().unwrap().events, held.len() as u64);
         let newest = store.recent(&Query::default(), &Page { limit: 1, before: None }).unwrap();
-        assert_eq!(newest.first().map(|event| event.offset), held.iter().copied().max());
+        assert_eq!(newest.first().and_then(|event| event.offset), held.iter().copied().max());
         self.0.close();
         held
     }

@@ -1,9 +1,8 @@
 //! The file is locked, gone, replaced, damaged, or not ours.
 
 use onepixel_consumer::{Sink as _, SinkError};
-use onepixel_live::{
-    Dimension, Filter, LiveSink, LiveStore, OpenLiveError, Page, Query, QueryError, Ranking, TopOrder, Unit,
-};
+use onepixel_live::{LiveSink, LiveStore, OpenLiveError};
+use onepixel_view::{Dimension, Filter, Page, Query, QueryError, Ranking, TopOrder, Unit};
 use rusqlite::Connection;
 
 use crate::view::{DAY, NOW_MS, TTL, View, batch, event, plain, ready, record, text};
@@ -51,7 +50,7 @@ fn a_deleted_file_is_made_anew_and_says_where_it_began() {
     for name in ["live.sqlite", "live.sqlite-wal", "live.sqlite-shm"] {
         std::fs::remove_file(view.path().with_file_name(name)).unwrap();
     }
-    assert!(matches!(store.overview(&Query::default(), false), Err(QueryError::Open(_))));
+    assert!(matches!(store.overview(&Query::default(), false), Err(QueryError::Unavailable(_))));
     view.write(&plain(2..5));
     assert_eq!((view.totals().first, view.totals().counted), (Some(2), 3));
     assert_eq!(store.overview(&Query::default(), false).unwrap().sums.events, 3);

@@ -1,6 +1,7 @@
 //! What is older than the time to live is not shown, and is deleted.
 
-use onepixel_live::{Dimension, Query, Ranking, Unit, limits};
+use onepixel_live::limits;
+use onepixel_view::{Dimension, Query, Ranking, Unit};
 
 use crate::view::{DAY, NOW_MS, TTL, View, batch, event, record, text};
 
@@ -55,7 +56,7 @@ fn nothing_is_shown_after_its_time_even_before_it_is_deleted() {
     assert_eq!(store.sites().unwrap().len(), 1);
     assert_eq!(store.top(&Query::default(), Dimension::Page, &Ranking::default()).unwrap().rows.len(), 1);
     let old = Query { site: Some("old".into()), ..Query::default() };
-    assert_eq!(store.overview(&old, false).unwrap().sums.visitors, 0);
+    assert_eq!(store.overview(&old, false).unwrap().sums.visitors, Some(0));
     let range = Query { from_ms: NOW_MS - 4 * DAY, to_ms: NOW_MS + DAY, ..Query::default() };
     let points = store.series(&range, Unit::Day, "UTC").unwrap().points;
     assert_eq!(points.iter().map(|p| p.sums.events).collect::<Vec<_>>(), [0, 0, 0, 0, 1, 0]);

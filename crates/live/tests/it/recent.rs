@@ -1,12 +1,12 @@
 //! The newest events.
 
 use onepixel_event::{Class, Device, Props};
-use onepixel_live::{Page, Query, RecentEvent};
+use onepixel_view::{Page, Query, RecentEvent};
 
 use crate::view::{NOW_MS, View, batch, event, record, text};
 
 fn offsets(events: &[RecentEvent]) -> Vec<u64> {
-    events.iter().map(|event| event.offset).collect()
+    events.iter().map(|event| event.offset.unwrap()).collect()
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::io::Write as _;
 
 use clap::Subcommand;
+use onepixel_dashboard::access::{Access, AccessFile};
 
 use super::{Failure, Global};
-use crate::access::Access;
 use crate::data_dir::DataDir;
 use crate::{clock, run};
 
@@ -22,7 +22,8 @@ pub(super) fn run(global: &Global, command: &AccessCommand) -> Result<(), Failur
     let AccessCommand::Reset = command;
     let settings = global.load([])?.settings;
     let path = DataDir::new(global.data_dir()).access();
-    let token = Access::open(&path, clock::system()).print_sign_in().map_err(|error| {
+    let access = Access::open(Box::new(AccessFile::new(&path)), clock::system(), None);
+    let token = access.print_sign_in().map_err(|error| {
         anyhow::anyhow!("{error}. Is --data-dir right, and has `onepixel serve` run there?")
     })?;
     let address = settings.dashboard_listen()?.unwrap_or(settings.gateway.listen);

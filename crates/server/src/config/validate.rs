@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use onepixel_archive::Archive;
+use onepixel_dashboard::pages;
 
 use super::print::HIDDEN;
 use super::{ConfigError, Settings, Span};
-use crate::pages;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The longest pause between two batches that still makes sense before an hourly partition closes.

@@ -11,6 +11,7 @@
 
 mod archive;
 mod batches;
+mod experiment;
 mod faults;
 mod firehose;
 mod freeze;
