@@ -18,5 +18,7 @@ mod firehose;
 mod freeze;
 mod live;
 mod mapping;
+mod model;
 mod servers;
 mod template;
+mod whole_path;
