@@ -5,6 +5,8 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's output is its product")]
 
 mod bench;
+mod cost;
+mod lambda;
 mod process;
 mod setup;
 mod suite;
@@ -22,7 +24,7 @@ use workspace::Workspace;
 type Command = (&'static str, &'static str, fn(&Workspace, &[String]) -> anyhow::Result<bool>);
 
 /// Every command there is; the documents are checked against it.
-const COMMANDS: [Command; 5] = [
+const COMMANDS: [Command; 7] = [
     ("test", "install what is missing, then run every check and every test", |here, _| suite::run(here)),
     (
         "setup",
@@ -33,11 +35,13 @@ const COMMANDS: [Command; 5] = [
     ("terraform", "only check the deployment to AWS, as far as that goes without AWS", |here, _| {
         terraform::run_alone(here)
     }),
+    ("lambda", "build the functions' zips for AWS; takes `--arch arm64` or `--arch x86_64`", lambda::build),
+    ("cost", "write what AWS costs into docs/aws.md, from deploy/cost.toml", |here, _| cost::run(here)),
     ("bench", "measure side by side with nginx; takes names of cases, or `all`", bench::run),
 ];
 
-/// The only command that takes words of its own.
-const TAKES_WORDS: &str = "bench";
+/// The commands that take words of their own.
+const TAKE_WORDS: [&str; 2] = ["bench", "lambda"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -45,7 +49,8 @@ fn main() -> ExitCode {
         return usage();
     };
     let command = COMMANDS.iter().find(|(known, _, _)| known == name);
-    let Some((_, _, run)) = command.filter(|_| words.is_empty() || name == TAKES_WORDS) else {
+    let Some((_, _, run)) = command.filter(|_| words.is_empty() || TAKE_WORDS.contains(&name.as_str()))
+    else {
         return usage();
     };
     match Workspace::find().and_then(|workspace| run(&workspace, words)) {

@@ -74,7 +74,15 @@ fn check(workspace: &Workspace) -> anyhow::Result<Vec<Finding>> {
             findings.extend(commands::check(text, &subcommands));
         }
     }
+    findings
+        .extend(costs(&find(&texts, "docs/aws.md")?.content, &find(&texts, "deploy/cost.toml")?.content)?);
     Ok(findings)
+}
+
+/// The table of costs is what the figures give.
+fn costs(document: &str, figures: &str) -> anyhow::Result<Option<Finding>> {
+    let current = crate::cost::with_table(document, figures)? == document;
+    Ok((!current).then(|| Finding::new("docs/aws.md", 1, "its costs are old; run `cargo xtask cost`")))
 }
 
 fn texts(workspace: &Workspace) -> anyhow::Result<Vec<Text>> {
