@@ -199,8 +199,10 @@ impl<'a> Checkout<'a> {
     fn scan(&self) -> Command {
         let mut scan = Command::new(install::checkov(self.workspace));
         scan.args(["--framework", "terraform", "--skip-download", "--quiet", "--compact", "--directory"]);
-        scan.arg(self.tree.join("modules")).arg("--directory").arg(self.tree.join("examples"));
-        scan.env("LOG_LEVEL", "ERROR").env("ANSI_COLORS_DISABLED", "1").stdout(std::process::Stdio::piped());
+        scan.arg(&self.tree)
+            .env("LOG_LEVEL", "ERROR")
+            .env("ANSI_COLORS_DISABLED", "1")
+            .stdout(std::process::Stdio::piped());
         scan
     }
 }

@@ -1,7 +1,8 @@
 //! What each function calls of AWS, read from its source: the files that its `main` reaches, and the calls in them.
 //!
 //! Follows paths (`crate::a::b`, `super::c`, `self::d`, and the names that a module passes on with `pub use`) from file to
-//! file. A call of the SDK stands behind a client; one of S3 behind a bucket. A call whose permissions are not known here is
+//! file; of a function only its own text counts, and of a constant nothing. A call of the SDK stands behind a client; one of S3
+//! behind a bucket. A call whose permissions are not known here is
 //! an error, and so is one that no function reaches: nothing passes unseen.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,9 @@ const BUCKET: [(&str, &str); 5] = [
     ("objects", "s3:ListBucket"),
 ];
 
+/// What is reached: a module, whole, or one function of it.
+type Place = (Vec<String>, Option<String>);
+
 /// The sources of a crate: module path (empty for the root) to text, without tests and comments.
 #[derive(Debug, Default)]
 pub(crate) struct Sources(BTreeMap<Vec<String>, String>);
@@ -56,10 +60,9 @@ impl Sources {
     pub(crate) fn permissions(&self, program: &str) -> anyhow::Result<BTreeSet<String>> {
         let reached = self.reached(program)?;
         let mut needed = BTreeSet::new();
-        for module in &reached {
-            let text = self.0.get(module).map(String::as_str).unwrap_or_default();
-            needed
-                .extend(calls(text).with_context(|| format!("in crates/aws, module {}", module.join("::")))?);
+        for place in &reached {
+            let found = calls(self.text(place));
+            needed.extend(found.with_context(|| format!("in crates/aws, module {}", place.0.join("::")))?);
         }
         Ok(needed)
     }
@@ -67,8 +70,8 @@ impl Sources {
     /// The variables that a program must be told, and those that it may be told.
     pub(crate) fn variables(&self, program: &str) -> anyhow::Result<(BTreeSet<String>, BTreeSet<String>)> {
         let (mut required, mut read) = (BTreeSet::new(), BTreeSet::new());
-        for module in self.reached(program)? {
-            let text = self.0.get(&module).map(String::as_str).unwrap_or_default();
+        for place in self.reached(program)? {
+            let text = self.text(&place);
             for (at, _) in text.match_indices("\"ONEPIXEL_") {
                 let name = text[at + 1..].split('"').next().unwrap_or_default().to_owned();
                 if text[..at].trim_end().ends_with("required(") {
@@ -84,7 +87,7 @@ impl Sources {
     pub(crate) fn unreached(&self, programs: &[&str]) -> anyhow::Result<Vec<String>> {
         let mut reached = BTreeSet::new();
         for program in programs {
-            reached.extend(self.reached(program)?);
+            reached.extend(self.reached(program)?.into_iter().map(|(module, _)| module));
         }
         let mut found = Vec::new();
         for (module, text) in &self.0 {
@@ -95,26 +98,50 @@ impl Sources {
         Ok(found)
     }
 
-    fn reached(&self, program: &str) -> anyhow::Result<BTreeSet<Vec<String>>> {
+    fn reached(&self, program: &str) -> anyhow::Result<BTreeSet<Place>> {
         if !self.has(program) {
             bail!("crates/aws has no src/bin/{program}.rs");
         }
-        let main = vec!["bin".to_owned(), program.to_owned()];
+        let main = (vec!["bin".to_owned(), program.to_owned()], None);
         let (mut reached, mut open) = (BTreeSet::new(), vec![main]);
-        while let Some(module) = open.pop() {
-            if !reached.insert(module.clone()) {
+        while let Some(place) = open.pop() {
+            if !reached.insert(place.clone()) {
                 continue;
             }
-            let text = self.0.get(&module).map(String::as_str).unwrap_or_default();
-            for path in paths(text) {
-                open.extend(self.resolve(&module, &path, 0));
+            for path in self.paths(&place) {
+                open.extend(self.resolve(&place.0, &path, 0));
             }
         }
         Ok(reached)
     }
 
-    /// The modules in which a path, as written in `from`, ends.
-    fn resolve(&self, from: &[String], path: &[String], depth: usize) -> Vec<Vec<String>> {
+    /// The text of a place.
+    fn text(&self, (module, function): &Place) -> &str {
+        let text = self.0.get(module).map(String::as_str).unwrap_or_default();
+        function.as_deref().and_then(|name| item(text, name)).unwrap_or(text)
+    }
+
+    /// The paths of a place; for a function those that it writes, those imported names that it mentions, and its neighbours
+    /// that it calls.
+    fn paths(&self, place: &Place) -> Vec<Vec<String>> {
+        let text = self.text(place);
+        let (module, Some(_)) = place else { return paths(text) };
+        let whole = self.0.get(module).map(String::as_str).unwrap_or_default();
+        let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        let imported = uses(whole, "use ").iter().flat_map(|tree| expand(tree)).collect::<Vec<_>>();
+        let mentioned = |path: &Vec<String>| path.last().is_some_and(|last| words.contains(last.as_str()));
+        let near = words.iter().filter(|word| item(whole, word).is_some());
+        let near = near.map(|word| ["self", word].map(str::to_owned).to_vec());
+        // Who makes a type of its module may call all that the module does.
+        let types =
+            ["struct", "enum"].iter().flat_map(|kind| words.iter().map(move |word| format!("{kind} {word}")));
+        let own = types.filter(|start| declares(whole, start)).map(|_| vec!["self".to_owned()]);
+        let near = near.chain(own);
+        paths(text).into_iter().chain(imported.into_iter().filter(mentioned)).chain(near).collect()
+    }
+
+    /// Where a path, as written in `from`, ends.
+    fn resolve(&self, from: &[String], path: &[String], depth: usize) -> Vec<Place> {
         let Some((first, mut rest)) = path.split_first() else { return Vec::new() };
         let child = [from, std::slice::from_ref(first)].concat();
         let mut at = match first.as_str() {
@@ -134,12 +161,18 @@ impl Sources {
             }
             (at, rest) = (deeper, after);
         }
-        let Some(name) = rest.first() else { return vec![at] };
+        let Some(name) = rest.first() else { return vec![(at, None)] };
         // A name that the module passes on is found where it comes from.
         let text = self.0.get(&at).map(String::as_str).unwrap_or_default();
+        if text.contains(&format!("const {name}: ")) {
+            return Vec::new();
+        }
+        if item(text, name).is_some() {
+            return vec![(at, Some(name.clone()))];
+        }
         let passed: Vec<_> = passed_on(text).into_iter().filter(|path| path.last() == Some(name)).collect();
         if passed.is_empty() || depth > 8 {
-            return vec![at];
+            return vec![(at, None)];
         }
         passed.iter().flat_map(|path| self.resolve(&at, path, depth + 1)).collect()
     }
@@ -158,11 +191,33 @@ fn code(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Whether a text declares this, `struct Name` for instance.
+fn declares(text: &str, start: &str) -> bool {
+    let whole = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    !start.ends_with(' ') && text.match_indices(start).any(|(at, _)| whole(&text[at + start.len()..]))
+}
+
+/// The text of a function that stands by itself in a module.
+fn item<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let at = ["(", "<"].iter().find_map(|after| {
+        let sign = format!("fn {name}{after}");
+        text.match_indices(&sign).map(|(at, _)| at).find(|at| {
+            // At the left margin, whatever stands before `fn`.
+            let line = text[..*at].rsplit('\n').next().unwrap_or_default();
+            !line.starts_with(' ')
+        })
+    })?;
+    let end = text[at..].find("\n}").map_or(text.len(), |end| at + end + 2);
+    Some(&text[at..end])
+}
+
 /// Every path in a text: those of `use`, with their braces taken apart, and those in between.
 fn paths(text: &str) -> Vec<Vec<String>> {
     let mut found: Vec<Vec<String>> = uses(text, "use ").iter().flat_map(|tree| expand(tree)).collect();
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-    found.extend(text.split(|c| !is_part(c)).filter(|word| word.contains("::")).map(segments));
+    // What ends in `::` goes on in braces, and was taken apart above.
+    let inline = text.split(|c| !is_part(c)).filter(|word| word.contains("::") && !word.ends_with("::"));
+    found.extend(inline.map(segments));
     found
 }
 
@@ -264,7 +319,7 @@ mod tests {
     const FILES: [(&str, &str); 6] = [
         ("lib.rs", "pub mod salt; pub mod table; pub mod sink;"),
         ("bin/one.rs", "use onepixel_aws::sink::{Sink, self};\nfn main() {}"),
-        ("bin/two.rs", "fn main() { onepixel_aws::table::open(); }"),
+        ("bin/two.rs", "use onepixel_aws::salt::{DAY, late};\nfn main() { onepixel_aws::table::open(); }"),
         ("sink.rs", "mod write;\npub use write::Sink;\n// self.table.client().scan()\n"),
         (
             "sink/write.rs",
@@ -272,19 +327,22 @@ mod tests {
         ),
         (
             "salt.rs",
-            "let get = self.table.client().get_item().send();\nget(\"ONEPIXEL_TTL\"); required(\"ONEPIXEL_TABLE\", \"x\");",
+            "use crate::sink::Sink;\npub const DAY: u8 = 1;\npub fn late() {\n    client.batch_write_item();\n}\n\
+             let get = self.table.client().get_item().send();\nget(\"ONEPIXEL_TTL\"); required(\"ONEPIXEL_TABLE\", \"x\");",
         ),
     ];
 
     fn sources() -> Sources {
-        Sources::new(FILES.into_iter().chain([("table.rs", "client\n    .query(x);")]))
+        Sources::new(
+            FILES.into_iter().chain([("table.rs", "pub fn open() {\n    client\n    .query(x);\n}")]),
+        )
     }
 
     #[test]
     fn a_program_needs_what_the_files_it_reaches_call() {
         let list = |program: &str| sources().permissions(program).unwrap().into_iter().collect::<Vec<_>>();
-        assert_eq!(list("one"), ["dynamodb:GetItem", "s3:PutObject"]);
-        assert_eq!(list("two"), ["dynamodb:Query"]);
+        assert_eq!(list("one"), ["dynamodb:BatchWriteItem", "dynamodb:GetItem", "s3:PutObject"]);
+        assert_eq!(list("two"), ["dynamodb:BatchWriteItem", "dynamodb:Query"]);
         assert!(sources().permissions("three").is_err());
     }
 

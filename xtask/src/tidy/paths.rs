@@ -35,7 +35,7 @@ fn links(line: &str) -> impl Iterator<Item = &str> {
 
 /// The folders whose content documents speak of, and the documents and manifests at the root.
 fn looks_like_a_path(span: &str) -> bool {
-    const FOLDERS: [&str; 7] = ["crates/", "docs/", "sim/", "tests/", "xtask/", ".ci/", ".cargo/"];
+    const FOLDERS: [&str; 8] = ["crates/", "deploy/", "docs/", "sim/", "tests/", "xtask/", ".ci/", ".cargo/"];
     const ROOT_ENDINGS: [&str; 2] = [".md", "-MIT"];
     const ROOT_FILES: [&str; 4] = ["Cargo.toml", "clippy.toml", "deny.toml", "rustfmt.toml"];
     let is_pattern = span.contains(['*', '{', '<', ' ', '$']) || span.contains("...");

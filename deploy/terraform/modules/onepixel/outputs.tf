@@ -47,6 +47,11 @@ output "stream_arn" {
   value       = aws_kinesis_stream.events.arn
 }
 
+output "events_stage_arn" {
+  description = "The stage of the REST API, for a firewall: aws_wafv2_web_acl_association takes it as resource_arn."
+  value       = aws_api_gateway_stage.events.arn
+}
+
 output "table" {
   description = "The table of the live view."
   value       = aws_dynamodb_table.live.name
