@@ -6,6 +6,7 @@
 
 mod archive;
 mod batches;
+mod conformance;
 mod faults;
 mod firehose;
 mod freeze;
