@@ -9,6 +9,7 @@ mod process;
 mod setup;
 mod suite;
 mod tally;
+mod terraform;
 mod tidy;
 mod web;
 mod workspace;
@@ -21,7 +22,7 @@ use workspace::Workspace;
 type Command = (&'static str, &'static str, fn(&Workspace, &[String]) -> anyhow::Result<bool>);
 
 /// Every command there is; the documents are checked against it.
-const COMMANDS: [Command; 4] = [
+const COMMANDS: [Command; 5] = [
     ("test", "install what is missing, then run every check and every test", |here, _| suite::run(here)),
     (
         "setup",
@@ -29,6 +30,9 @@ const COMMANDS: [Command; 4] = [
         |here, _| setup::run(here),
     ),
     ("tidy", "only check the house rules that no compiler checks", |here, _| tidy::run(here)),
+    ("terraform", "only check the deployment to AWS, as far as that goes without AWS", |here, _| {
+        terraform::run_alone(here)
+    }),
     ("bench", "measure side by side with nginx; takes names of cases, or `all`", bench::run),
 ];
 
@@ -57,7 +61,7 @@ fn main() -> ExitCode {
 fn usage() -> ExitCode {
     eprintln!("usage: cargo xtask <command>\n");
     for (name, purpose, _) in COMMANDS {
-        eprintln!("  {name:<6} {purpose}");
+        eprintln!("  {name:<9} {purpose}");
     }
     ExitCode::from(2)
 }

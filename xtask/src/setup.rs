@@ -69,6 +69,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
     web_packages(workspace)?;
     cargo_tool(workspace)?;
     python_packages(workspace)?;
+    crate::terraform::install::install(workspace)?;
     for manifest in ["Cargo.toml", SIMULATION, FUZZING] {
         run_program(&mut workspace.cargo(&["fetch", "--locked", "--manifest-path", manifest]))
             .with_context(|| format!("cannot fetch the crates that {manifest} needs"))?;

@@ -11,7 +11,7 @@ use anyhow::Context;
 use crate::process::{succeeds, watch};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{setup, tidy, web};
+use crate::{setup, terraform, tidy, web};
 
 /// How a step ended.
 struct Outcome {
@@ -46,6 +46,9 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
             web::test(suite.workspace, &mut suite.tally)
         });
         suite.step("Tests: unit, property, integration, whole product, documentation", Suite::tests);
+        suite.step("Tests: the deployment to AWS (alone: cargo xtask terraform)", |suite| {
+            terraform::check(suite.workspace, &mut suite.tally)
+        });
         suite.step("Tests: simulated crashes of the log", Suite::simulation);
         suite.step("Tests: what strangers send (the fuzzers' corpus)", Suite::replay);
     }

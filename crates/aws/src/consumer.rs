@@ -12,16 +12,19 @@ mod line;
 mod raw;
 pub(crate) mod settings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::kinesis::KinesisEvent;
 use aws_lambda_events::event::streams::KinesisEventResponse;
 use tokio::time::Instant;
 
+use crate::metrics::Counters;
+
 pub use batch::{Batch, InvalidBatch, Line, Shard};
 pub(crate) use batch::{Parts, is_number, take_apart};
 pub use dead_letter::{DeadLetter, DeadLetters};
-pub use function::{Started, deadline, start};
+pub use function::{Started, deadline};
 pub(crate) use raw::Place;
 pub use raw::{RawBodies, SaltUnavailable, Salts};
 
@@ -52,12 +55,25 @@ pub struct Consumer<S, V> {
     sink: S,
     bodies: RawBodies<V>,
     letters: DeadLetters,
+    counters: Option<Arc<Counters>>,
 }
 
 impl<S: Sink, V: Salts> Consumer<S, V> {
     /// A consumer that writes to `sink` and makes events of raw bodies by `bodies`.
     pub fn new(sink: S, bodies: RawBodies<V>, letters: DeadLetters) -> Self {
-        Self { sink, bodies, letters }
+        Self { sink, bodies, letters, counters: None }
+    }
+
+    /// The same, with metrics:
+    ///
+    /// | metric | counts |
+    /// |---|---|
+    /// | `DeadLettered` | what is no event and went to the dead letter |
+    /// | `Unwanted` | events dropped by the policy for senders who do not want to be followed |
+    /// | `Unfinished` | batches of which something has to come again |
+    #[must_use]
+    pub fn counting(self, counters: Arc<Counters>) -> Self {
+        Self { counters: Some(counters), ..self }
     }
 
     /// Takes one invocation's records; returns before `deadline` with what is to be sent again.
@@ -89,6 +105,11 @@ impl<S: Sink, V: Salts> Consumer<S, V> {
             took_ms = begun.elapsed().as_millis(),
             "batch"
         );
+        if let Some(counters) = &self.counters {
+            counters.add("DeadLettered", batch.poison().len() as u64);
+            counters.add("Unwanted", batch.unwanted() as u64);
+            counters.add("Unfinished", u64::from(first.is_some()));
+        }
         let mut response = KinesisEventResponse::default();
         if let Some(record) = first {
             response.add_failure(batch.sequence(record));

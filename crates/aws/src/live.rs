@@ -5,6 +5,7 @@
 //! are, and the archive has them.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use onepixel_event::Event;
@@ -16,6 +17,7 @@ use crate::dynamo::count::Countable;
 use crate::dynamo::recent::{self, Recent};
 use crate::dynamo::table::Table;
 use crate::dynamo::transact::{Counter, Tally};
+use crate::metrics::Counters;
 
 /// Counts batches in a table.
 pub struct LiveTable {
@@ -23,13 +25,26 @@ pub struct LiveTable {
     counter: Counter,
     ttl_s: i64,
     clock: Clock,
+    counters: Option<Arc<Counters>>,
 }
 
 impl LiveTable {
     /// Counts into `table` and keeps what it counts for `ttl`.
     pub fn new(table: Table, ttl: Duration, clock: Clock) -> Self {
         let ttl_s = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
-        Self { counter: Counter::new(table.clone(), ttl_s), table, ttl_s, clock }
+        Self { counter: Counter::new(table.clone(), ttl_s), table, ttl_s, clock, counters: None }
+    }
+
+    /// The same, with metrics:
+    ///
+    /// | metric | counts |
+    /// |---|---|
+    /// | `Expired` | events older than the time to live, which are not counted |
+    /// | `CountedBefore` | events that came again |
+    /// | `TransactionsTriedAgain` | conflicts, throttles and lost answers |
+    #[must_use]
+    pub fn counting(self, counters: Arc<Counters>) -> Self {
+        Self { counters: Some(counters), ..self }
     }
 
     /// Seconds since the epoch.
@@ -70,6 +85,11 @@ impl Sink for LiveTable {
             Ok(()) => recent::keep(&self.table, recents, self.ttl_s, deadline).await,
             Err(_) => Ok(0),
         };
+        if let Some(counters) = &self.counters {
+            counters.add("Expired", expired.len() as u64);
+            counters.add("CountedBefore", tally.known as u64);
+            counters.add("TransactionsTriedAgain", tally.cancelled as u64);
+        }
         tracing::info!(
             counted = tally.counted,
             known = tally.known,

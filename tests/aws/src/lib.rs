@@ -2,6 +2,7 @@
 //!
 //! [`servers`] starts a Kinesis (kinesalite) and a DynamoDB with an S3 (ministack) on loopback.
 //! [`faults`] is a proxy in front of either that throttles, fails and loses answers.
+//! [`front`] is API Gateway in front of a function, for a browser.
 //! [`freeze`] is the Lambda service: it freezes, thaws, times out, kills and recycles a function's environments.
 //!
 //! Promises that all of it is bounded, listens on loopback only, and is gone with its owner, also when a test panics.
@@ -11,6 +12,8 @@
 mod clock;
 pub mod faults;
 pub mod freeze;
+pub mod front;
+pub mod functions;
 pub mod installed;
 mod loopback;
 mod process;

@@ -1,8 +1,10 @@
 //! Tests of how events are cut into transactions.
 
-use onepixel_event::{Class, Event, Source, Time};
+use onepixel_event::{Class, Device, Event, ReferrerGroup, Source, Time};
 use proptest::prelude::*;
 use proptest::sample::select;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 
 use super::*;
 
@@ -76,5 +78,60 @@ proptest! {
         let kept: BTreeMap<EventId, usize> = events.iter().map(|event| (event.id, event.record)).collect();
         prop_assert_eq!(kept.len(), events.len());
         prop_assert_eq!(kept, first);
+    }
+}
+
+/// A site's usual visit: pages, referrers and agents as a few that are frequent and many that are not.
+fn visit(rng: &mut StdRng, sites: u32, at: i64) -> Countable {
+    let mut often = |of: u32| {
+        let share: f64 = rng.random();
+        // Half of all fall on an eighth of the values.
+        (share.powi(3) * f64::from(of)) as u32
+    };
+    let at = Time::from_ms(1_770_757_445_123 + at);
+    let mut event =
+        Event::new(EventId::fresh(at), at, Source::Pixel, "pageview", format!("site-{}", often(sites)));
+    event.page_path = Some(format!("/page/{}", often(200)).into());
+    event.page_host = Some(event.site.clone());
+    event.browser = Some(format!("browser {}", often(8)).into());
+    event.os = Some(format!("os {}", often(6)).into());
+    event.device = Some(if often(10) < 6 { Device::Mobile } else { Device::Desktop });
+    event.language = Some(format!("l{}", often(20)).into());
+    event.referrer_group = Some(ReferrerGroup::ALL[often(7) as usize]);
+    if often(10) < 4 {
+        event.referrer_host = Some(format!("from-{}.example", often(50)).into());
+    }
+    if often(10) == 9 {
+        event.utm_source = Some("news".into());
+        event.utm_medium = Some("email".into());
+        event.utm_campaign = Some("may".into());
+    }
+    Countable::of(&event, 0)
+}
+
+/// Write units an event: two for each item of a transaction, and one for each recent item of the batch.
+fn units(sites: u32, batch: usize) -> f64 {
+    let mut rng = StdRng::seed_from_u64(7);
+    let batches = 4_000 / batch;
+    let mut units = 0;
+    for at in 0..batches {
+        // A thousand hits a minute.
+        let time = |event: usize| i64::try_from((at * batch + event) * 60).unwrap();
+        let events: Vec<_> = (0..batch).map(|event| visit(&mut rng, sites, time(event))).collect();
+        let items: usize = chunks(events).iter().map(|chunk| chunk.len() + sum(chunk).len()).sum();
+        units += 2 * items + 2 * batch.min(super::super::recent::EVENTS_MAX);
+    }
+    units as f64 / (batches * batch) as f64
+}
+
+/// The figures in the header of `keys`, and that they do not grow unseen.
+#[test]
+fn what_an_event_costs() {
+    for (sites, batch, at_most) in
+        [(1, 1, 52.0), (1, 100, 18.0), (1, 1_000, 15.0), (20, 100, 24.0), (20, 1_000, 19.0)]
+    {
+        let units = units(sites, batch);
+        println!("{sites} sites, batches of {batch}: {units:.1} write units an event");
+        assert!(units <= at_most, "{units}");
     }
 }

@@ -90,6 +90,24 @@ locals {
         minutes    = 5
         dimensions = { BucketName = local.bucket, FilterId = aws_s3_bucket_metric.dead_letters.name }
       }
+      "lost" = {
+        about      = "The ingest function counted acknowledged events that it could store nowhere before its environment ended."
+        namespace  = "onepixel"
+        metric     = "Lost"
+        statistic  = "Sum"
+        threshold  = 0
+        minutes    = 5
+        dimensions = { Function = "${var.name}-ingest" }
+      }
+      "redrive-refused" = {
+        about      = "Redrive found an object under dead-letter/ingest/ that nobody can bring into Kinesis; it stays there."
+        namespace  = "onepixel"
+        metric     = "RedriveRefused"
+        statistic  = "Sum"
+        threshold  = 0
+        minutes    = 15
+        dimensions = { Function = "${var.name}-redrive" }
+      }
       "table-throttles" = {
         about      = "DynamoDB refused writes: the counts come late, and the live view falls behind."
         namespace  = "AWS/DynamoDB"

@@ -1,4 +1,5 @@
-# The archive for Athena: a table whose partitions follow from their names, so that nothing has to be crawled or added.
+# The archive for Athena: a table whose partitions follow from their names, so that nothing has to be crawled or added. The same
+# table and the same views as `onepixel ddl athena` prints; the views are saved queries, to be run once.
 # The columns are the event's fields, checked against crates/event by `cargo xtask terraform`.
 
 locals {
@@ -10,6 +11,12 @@ locals {
   lists = ["class_reasons", "flags"]
   # JSON as text: ask with json_extract_scalar(props, '$.plan').
   objects = ["props"]
+  times   = ["received_at", "sent_at"]
+
+  views = {
+    events        = { by = "", about = "Each id once, whenever it came. Looks for it in the whole archive, whatever is asked for." }
+    events_by_day = { by = "year, month, day, ", about = "Each id once a day (UTC), for large archives: reads only the days that are asked for." }
+  }
 }
 
 resource "aws_glue_catalog_database" "events" {
@@ -19,39 +26,37 @@ resource "aws_glue_catalog_database" "events" {
 }
 
 resource "aws_glue_catalog_table" "events" {
-  name          = "events"
+  name          = "events_stored"
   database_name = aws_glue_catalog_database.events.name
-  description   = "One row for each archived event. Deliveries may repeat: count(DISTINCT id)."
+  description   = "What lies in the archive. Deliveries may repeat: count(DISTINCT id), or ask the view events."
   table_type    = "EXTERNAL_TABLE"
 
   parameters = {
-    EXTERNAL               = "TRUE"
-    classification         = "json"
-    compressionType        = "gzip"
-    "projection.enabled"   = "true"
-    "projection.year.type" = "date"
+    EXTERNAL             = "TRUE"
+    classification       = "json"
+    compressionType      = "gzip"
+    "projection.enabled" = "true"
     # Only as far as there can be events, or a question without a year would look into a hundred.
-    "projection.year.format"        = "yyyy"
-    "projection.year.range"         = "${var.archive.first_year},NOW"
-    "projection.year.interval"      = "1"
-    "projection.year.interval.unit" = "YEARS"
-    "projection.month.type"         = "integer"
-    "projection.month.range"        = "1,12"
-    "projection.month.digits"       = "2"
-    "projection.day.type"           = "integer"
-    "projection.day.range"          = "1,31"
-    "projection.day.digits"         = "2"
-    "projection.hour.type"          = "integer"
-    "projection.hour.range"         = "0,23"
-    "projection.hour.digits"        = "2"
-    "storage.location.template"     = "s3://${local.bucket}/events/year=$${year}/month=$${month}/day=$${day}/hour=$${hour}/"
+    "projection.year.type"      = "integer"
+    "projection.year.range"     = "${var.archive.first_year},${var.archive.first_year + 9}"
+    "projection.year.digits"    = "4"
+    "projection.month.type"     = "integer"
+    "projection.month.range"    = "1,12"
+    "projection.month.digits"   = "2"
+    "projection.day.type"       = "integer"
+    "projection.day.range"      = "1,31"
+    "projection.day.digits"     = "2"
+    "projection.hour.type"      = "integer"
+    "projection.hour.range"     = "0,23"
+    "projection.hour.digits"    = "2"
+    "storage.location.template" = "s3://${local.bucket}/events/year=$${year}/month=$${month}/day=$${day}/hour=$${hour}/"
   }
 
   dynamic "partition_keys" {
     for_each = ["year", "month", "day", "hour"]
     content {
       name = partition_keys.value
-      type = "string"
+      type = "int"
     }
   }
 
@@ -63,8 +68,7 @@ resource "aws_glue_catalog_table" "events" {
       serialization_library = "org.openx.data.jsonserde.JsonSerDe"
       parameters = {
         "ignore.malformed.json" = "false"
-        "dots.in.keys"          = "false"
-        "case.insensitive"      = "true"
+        "case.insensitive"      = "false" # Or the keys in props became lower case.
       }
     }
     dynamic "columns" {
@@ -107,11 +111,29 @@ resource "aws_athena_named_query" "views" {
   query       = local.first_question
 }
 
+# Each event once: run it once, then ask `events`.
+resource "aws_athena_named_query" "view" {
+  for_each    = local.views
+  name        = "${var.name}: the view ${each.key}"
+  workgroup   = aws_athena_workgroup.events.id
+  database    = aws_glue_catalog_database.events.name
+  description = each.value.about
+  query       = <<-SQL
+    CREATE OR REPLACE VIEW ${aws_glue_catalog_database.events.name}.${each.key} AS
+    SELECT ${join(", ", [for name in concat(local.texts, local.lists, local.objects) : contains(local.times, name) ? "CAST(from_iso8601_timestamp(${name}) AS timestamp) AS ${name}" : name])}, year, month, day, hour
+    FROM (
+      SELECT *, row_number() OVER (PARTITION BY ${each.value.by}id ORDER BY received_at, "$path") AS occurrence
+      FROM ${aws_glue_catalog_database.events.name}.${aws_glue_catalog_table.events.name}
+    )
+    WHERE occurrence = 1
+  SQL
+}
+
 locals {
   first_question = <<-SQL
     SELECT page_path, count(DISTINCT id) AS views
     FROM ${aws_glue_catalog_database.events.name}.${aws_glue_catalog_table.events.name}
-    WHERE year = '2026' AND month = '02' AND day = '10' AND event = 'pageview' AND class = 'human'
+    WHERE year = 2026 AND month = 2 AND day = 10 AND event = 'pageview' AND class = 'human'
     GROUP BY page_path ORDER BY views DESC LIMIT 20
   SQL
 }

@@ -23,10 +23,11 @@ locals {
   }
   environments = {
     ingest = merge(local.privacy, {
-      ONEPIXEL_ACK    = var.acknowledge
-      ONEPIXEL_STREAM = local.stream
-      ONEPIXEL_TABLE  = local.table
-      ONEPIXEL_BUCKET = "s3://${local.bucket}"
+      ONEPIXEL_ACK        = var.acknowledge
+      ONEPIXEL_PIXEL_PATH = "/${var.pixel.path}"
+      ONEPIXEL_STREAM     = local.stream
+      ONEPIXEL_TABLE      = local.table
+      ONEPIXEL_BUCKET     = "s3://${local.bucket}"
     })
     archive = merge(local.privacy, {
       ONEPIXEL_BUCKET = "s3://${local.bucket}"

@@ -55,7 +55,15 @@ locals {
         Resource = ["${local.bucket_arn}/dead-letter/live/*"]
       },
     ]
-    firehose = [local.may_salt]
+    firehose = [
+      local.may_salt,
+      {
+        Sid      = "Archive" # What does not fit into an answer to Firehose.
+        Effect   = "Allow"
+        Action   = ["s3:PutObject"]
+        Resource = ["${local.bucket_arn}/events/*", "${local.bucket_arn}/dead-letter/firehose/*"]
+      },
+    ]
     redrive = [
       local.may_put,
       {

@@ -137,7 +137,7 @@ variable "stream" {
 }
 
 variable "archive" {
-  description = "How events come into the bucket: by our consumer or by Firehose, in which batches, and how long they stay (days; null: for ever)."
+  description = "How events come into the bucket: by our consumer or by Firehose, in which batches, how long they stay (days; null: for ever), and the first of the ten years that Athena looks into."
   type = object({
     by             = optional(string, "consumer")
     batch_size     = optional(number, 10000)
@@ -147,7 +147,7 @@ variable "archive" {
     age_seconds    = optional(number, -1)
     cold_days      = optional(number, null)
     expire_days    = optional(number, null)
-    first_year     = optional(number, 2025)
+    first_year     = optional(number, 2026)
   })
   default = {}
   validation {
@@ -189,7 +189,7 @@ variable "live" {
   type = object({
     days           = optional(number, 7)
     batch_size     = optional(number, 1000)
-    window_seconds = optional(number, 1)
+    window_seconds = optional(number, 5)
     lanes          = optional(number, 1)
     retries        = optional(number, -1)
     age_seconds    = optional(number, -1)

@@ -138,7 +138,10 @@ async fn pages_come_compressed_and_whole_and_figures_exact() {
     let (_, can) = get(&function, &cookie, "/api/v1/capabilities").await;
     assert_eq!((&can["feed"], &can["view"]["visitors"]), (&json!(false), &json!(false)));
     let (_, all) = get(&function, &cookie, "/api/v1/overview?compare=1").await;
-    assert_eq!((&all["events"], &all["machine_events"], &all["visitors"]), (&json!(9), &json!(2), &Value::Null));
+    assert_eq!(
+        (&all["events"], &all["machine_events"], &all["visitors"]),
+        (&json!(9), &json!(2), &Value::Null)
+    );
     let (_, top) = get(&function, &cookie, "/api/v1/top?dimension=page").await;
     assert_eq!((&top["rows"][0]["value"], &top["rows"][0]["views"]), (&json!("/a"), &json!(7)));
     let (_, shop) = get(&function, &cookie, "/api/v1/overview?site=shop&class=human").await;
@@ -148,7 +151,10 @@ async fn pages_come_compressed_and_whole_and_figures_exact() {
     let (_, sites) = get(&function, &cookie, "/api/v1/sites").await;
     assert_eq!((&sites[0]["site"], &sites[0]["events"]), (&json!("blog"), &json!(5)));
     let (_, setup) = get(&function, &cookie, "/api/v1/setup").await;
-    assert_eq!((&setup["address"]["seen"], &setup["pixel_url"]), (&json!("203.0.113.7"), &json!("https://in.example/p.gif")));
+    assert_eq!(
+        (&setup["address"]["seen"], &setup["pixel_url"]),
+        (&json!("203.0.113.7"), &json!("https://in.example/p.gif"))
+    );
     assert_eq!(setup["script_url"], format!("https://{HOST}/p.js"));
     for (target, status, text) in [
         ("/api/v1/live", 404, "capabilities"),
@@ -159,7 +165,10 @@ async fn pages_come_compressed_and_whole_and_figures_exact() {
         ("/api/v1/series?unit=minute&from=0", 400, "2000 points"),
     ] {
         let (found, said) = get(&function, &cookie, target).await;
-        assert!(found == status && said["error"].as_str().unwrap().contains(text), "{target}: {found} {said}");
+        assert!(
+            found == status && said["error"].as_str().unwrap().contains(text),
+            "{target}: {found} {said}"
+        );
     }
     function.shutdown().await;
 }
@@ -194,7 +203,8 @@ async fn functions_side_by_side_agree_on_who_may_look() {
     assert_eq!(sign_in(&other, &json!({ "password": "not the password" })).await.status, 401);
     assert_eq!(get(&one, &second, "/api/v1/tokens").await.0, 200);
     let out = HttpRequest { method: "DELETE".to_owned(), ..HttpRequest::get("/api/v1/session") };
-    let out = out.header("cookie", &second).header("x-onepixel-csrf", "1").header("sec-fetch-site", "same-origin");
+    let out =
+        out.header("cookie", &second).header("x-onepixel-csrf", "1").header("sec-fetch-site", "same-origin");
     assert_eq!(send(&other, out).await.status, 204);
     assert_eq!(get(&one, &second, "/api/v1/tokens").await.0, 401, "signed out everywhere, at once");
     // A function that starts only now knows it all from the table.

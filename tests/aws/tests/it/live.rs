@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -12,6 +11,7 @@ use onepixel_aws::consumer::{Consumer, DeadLetters, RawBodies};
 use onepixel_aws::dynamo::keys::{self, Ranked};
 use onepixel_aws::dynamo::table;
 use onepixel_aws::live::LiveTable;
+use onepixel_aws_tests::faults::{FaultProxy, Plan};
 use onepixel_aws_tests::servers::{Endpoints, Item, Servers, Table};
 use onepixel_event::{Event, Time};
 use onepixel_gateway::ingest::IngestSettings;
@@ -21,7 +21,6 @@ use rand::{RngExt, SeedableRng};
 use tokio::task::JoinSet;
 
 use crate::batches::{self, OwnSalts, Record, invocation, within};
-use crate::troubled::Troubled;
 
 const TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -156,8 +155,21 @@ async fn every_event_is_counted_once_through_redeliveries_conflicts_throttles_an
     let servers = Servers::start().await.unwrap();
     let straight = servers.endpoints();
     let table = Table::create(&straight, "live").await.unwrap();
-    let troubled = Troubled::before(&straight.dynamodb, 0.3).await;
-    let endpoints = Endpoints { dynamodb: troubled.url().to_owned(), ..straight };
+    let trouble = Plan {
+        seed,
+        server_error_one_in: 15,
+        reset_before_one_in: 30,
+        reset_after_one_in: 10,
+        hang_one_in: 100,
+        hang_after_one_in: 100,
+        hang: Duration::from_millis(300),
+        throttle_one_in: 15,
+        conflict_one_in: 15,
+        unprocessed_one_in: 10,
+        ..Plan::default()
+    };
+    let proxy = FaultProxy::start(&straight.dynamodb, trouble).await.unwrap();
+    let endpoints = Endpoints { dynamodb: proxy.url(), ..straight };
     let folder = tempfile::tempdir().unwrap();
 
     let all = events(&mut rng, 1_500);
@@ -187,10 +199,16 @@ async fn every_event_is_counted_once_through_redeliveries_conflicts_throttles_an
         model.iter().filter(|(key, count)| counted.get(*key) != Some(*count)).take(5).collect();
     assert!(differ.is_empty() && counted.len() == model.len(), "{differ:?}");
     recent_events_are_events(&items, &all);
-    let told = troubled.told();
-    println!("{told:?}");
-    for trouble in [&told.throttled, &told.conflicts, &told.lost, &told.failed, &told.partial] {
-        assert!(trouble.load(Ordering::Relaxed) > 0, "{told:?}");
+    let counts = proxy.counts();
+    println!("{counts:?}");
+    for trouble in [
+        counts.server_errors,
+        counts.resets_after,
+        counts.throttled,
+        counts.conflicts,
+        counts.unprocessed_items,
+    ] {
+        assert!(trouble > 0, "{counts:?}");
     }
 }
 

@@ -2,14 +2,20 @@
 //!
 //! Each test starts its own servers on its own ports. Run it with `cargo xtask test`, which brings them.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's own files are outside the product, and a test fails by panicking"
+)]
 
 mod archive;
 mod batches;
 mod conformance;
+mod dashboard;
+mod experiment;
 mod faults;
 mod firehose;
 mod freeze;
 mod live;
 mod servers;
-mod troubled;

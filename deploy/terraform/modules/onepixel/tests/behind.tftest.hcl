@@ -29,7 +29,7 @@ run "archive_by_our_consumer" {
     error_message = "what is given up is told to a queue"
   }
   assert {
-    condition     = aws_lambda_event_source_mapping.readers["archive"].batch_size == 10000 && aws_lambda_event_source_mapping.readers["archive"].maximum_batching_window_in_seconds == 60 && aws_lambda_event_source_mapping.readers["live"].batch_size == 1000 && aws_lambda_event_source_mapping.readers["live"].maximum_batching_window_in_seconds == 1
+    condition     = aws_lambda_event_source_mapping.readers["archive"].batch_size == 10000 && aws_lambda_event_source_mapping.readers["archive"].maximum_batching_window_in_seconds == 60 && aws_lambda_event_source_mapping.readers["live"].batch_size == 1000 && aws_lambda_event_source_mapping.readers["live"].maximum_batching_window_in_seconds == 5
     error_message = "the batches of the settings' defaults"
   }
   assert {
@@ -100,6 +100,23 @@ run "provisioned_for_a_year" {
   assert {
     condition     = one([for rule in aws_s3_bucket_lifecycle_configuration.archive.rule : rule if rule.id == "events"]).transition != null && one([for rule in aws_s3_bucket_lifecycle_configuration.archive.rule : rule if rule.id == "events"]).expiration[0].days == 400
     error_message = "events move and expire as they were asked to"
+  }
+}
+
+run "athena_finds_the_archive" {
+  command = plan
+
+  assert {
+    condition     = aws_glue_catalog_table.events.parameters["storage.location.template"] == "s3://onepixel-111122223333-eu-central-1/events/year=$${year}/month=$${month}/day=$${day}/hour=$${hour}/"
+    error_message = "partitions are where the consumer writes: ${aws_glue_catalog_table.events.parameters["storage.location.template"]}"
+  }
+  assert {
+    condition     = [for key in aws_glue_catalog_table.events.partition_keys : key.name] == ["year", "month", "day", "hour"] && aws_glue_catalog_table.events.parameters["projection.hour.digits"] == "2"
+    error_message = "the partitions' names and digits are those of the folders"
+  }
+  assert {
+    condition     = strcontains(aws_athena_named_query.view["events"].query, "PARTITION BY id ORDER BY") && strcontains(aws_athena_named_query.view["events"].query, "CAST(from_iso8601_timestamp(received_at) AS timestamp) AS received_at")
+    error_message = "the view shows each event once"
   }
 }
 
