@@ -137,3 +137,10 @@ fn remembers_within_its_bound() {
     assert!(agents.seen.weight() <= CACHED_BYTES);
     assert_eq!(agents.read(b"curl/8.5.0"), first);
 }
+
+#[test]
+fn as_many_usual_texts_as_it_is_laid_out_for_fit_the_cache() {
+    let usual = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36";
+    let weight = Weight.weight(&usual.as_bytes().into(), &Arc::new(Seen::read(usual.as_bytes())));
+    assert!(weight * CACHED_AGENTS as u64 <= CACHED_BYTES, "{weight} each");
+}
