@@ -1,9 +1,10 @@
-//! Running other programs: shown to the person, or read by us.
+//! Running other programs: shown to the person, read by us, or beside all else.
 //!
 //! Promises that a program that is missing, or that fails, is named in the error together with its arguments.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::thread::JoinHandle;
 
 use anyhow::{Context, bail};
 
@@ -56,6 +57,35 @@ pub(crate) fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> anyhow:
     Ok(child.wait()?.success())
 }
 
+/// A program that runs while others do; what it says is kept until somebody waits for it.
+pub(crate) struct Beside {
+    words: String,
+    running: JoinHandle<std::io::Result<Output>>,
+}
+
+impl Beside {
+    /// Starts it.
+    pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
+        let words = words(&command);
+        let thread = std::thread::Builder::new().name("beside".to_owned());
+        let running = thread.spawn(move || command.stdin(Stdio::null()).output())?;
+        Ok(Self { words, running })
+    }
+
+    /// Waits for its end, shows what it said and hands every line of its standard output to `see`; says whether it
+    /// succeeded.
+    pub(crate) fn finish(self, mut see: impl FnMut(&str)) -> anyhow::Result<bool> {
+        let Ok(output) = self.running.join() else { bail!("`{}` cannot be waited for", self.words) };
+        let output = output.with_context(|| format!("cannot run `{}`", self.words))?;
+        eprint!("{}", String::from_utf8_lossy(&output.stderr));
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            println!("{line}");
+            see(line);
+        }
+        Ok(output.status.success())
+    }
+}
+
 fn words(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy()];
     words.extend(command.get_args().map(|argument| argument.to_string_lossy()));
@@ -72,6 +102,17 @@ mod tests {
         assert!(error.to_string().contains("`false --really` failed"), "{error}");
         let error = run(&mut program("no-such-program-here", &[])).unwrap_err();
         assert!(error.to_string().contains("no-such-program-here"), "{error}");
+    }
+
+    #[test]
+    fn what_ran_beside_is_seen_afterwards() {
+        let mut lines = Vec::new();
+        let beside = Beside::start(program("printf", &["one\ntwo"])).unwrap();
+        assert!(beside.finish(|line| lines.push(line.to_owned())).unwrap());
+        assert_eq!(lines, ["one", "two"]);
+        assert!(!Beside::start(program("false", &[])).unwrap().finish(|_| ()).unwrap());
+        let missing = Beside::start(program("no-such-program-here", &[])).unwrap();
+        assert!(missing.finish(|_| ()).unwrap_err().to_string().contains("no-such-program-here"));
     }
 
     #[test]

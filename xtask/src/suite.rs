@@ -7,11 +7,15 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use serde_json::Value;
 
-use crate::process::{succeeds, watch};
+use crate::process::{Beside, succeeds, watch};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
 use crate::{setup, terraform, tidy, web};
+
+/// The integration tests of the functions in an emulated AWS.
+const EMULATED: &str = "emulated";
 
 /// How a step ended.
 struct Outcome {
@@ -46,11 +50,16 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
             web::test(suite.workspace, &mut suite.tally)
         });
         suite.step("Tests: unit, property, integration, whole product, documentation", Suite::tests);
+        // It waits for clocks more than it works, so what works may run at the same time; what measures may not.
+        let emulated = suite.emulated();
         suite.step("Tests: the deployment to AWS (alone: cargo xtask terraform)", |suite| {
             terraform::check(suite.workspace, &mut suite.tally)
         });
         suite.step("Tests: simulated crashes of the log", Suite::simulation);
         suite.step("Tests: what strangers send (the fuzzers' corpus)", Suite::replay);
+        suite.step("Tests: the functions in an emulated AWS, since the deployment", |suite| {
+            emulated?.finish(|line| suite.tally.see(line))
+        });
     }
     Ok(suite.close())
 }
@@ -80,11 +89,29 @@ impl Suite<'_> {
         )
     }
 
+    /// All but those in the emulated AWS, which have a step of their own.
     fn tests(&mut self) -> anyhow::Result<bool> {
-        let mut command = self.offline(&["test", "--workspace", "--no-fail-fast", "--locked"]);
+        let targets = test_targets(&self.workspace.metadata()?);
+        let mut arguments = vec!["test", "--workspace", "--no-fail-fast", "--locked", "--lib", "--bins"];
+        for target in targets.iter().filter(|target| *target != EMULATED) {
+            arguments.extend(["--test", target]);
+        }
+        let ok = watch(&mut self.test_command(&arguments)?, |line| self.tally.see(line))?;
+        let mut documentation = self.test_command(&["test", "--workspace", "--doc", "--locked"])?;
+        Ok(watch(&mut documentation, |line| self.tally.see(line))? && ok)
+    }
+
+    /// Starts the tests in the emulated AWS, with what they print.
+    fn emulated(&self) -> anyhow::Result<Beside> {
+        let arguments = ["test", "--workspace", "--locked", "--test", EMULATED, "--", "--show-output"];
+        Beside::start(self.test_command(&arguments)?)
+    }
+
+    fn test_command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
+        let mut command = self.offline(arguments);
         command.envs(setup::environment(self.workspace).context("the tests cannot find their tools")?);
         command.env("XTASK_ONEPIXEL", self.workspace.target.join("release").join("onepixel"));
-        watch(&mut command, |line| self.tally.see(line))
+        Ok(command)
     }
 
     /// The model of a disk that forgets is a workspace of its own, built with optimisation and the log's assertions.
@@ -131,6 +158,20 @@ impl Suite<'_> {
     }
 }
 
+/// The names of all integration tests, in the output of `cargo metadata`, so that none is left out.
+fn test_targets(metadata: &Value) -> Vec<String> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let members: Vec<Value> =
+        list(&metadata["packages"]).into_iter().filter(|package| package["source"].is_null()).collect();
+    let targets = members.iter().flat_map(|package| list(&package["targets"]));
+    let tests = targets.filter(|target| list(&target["kind"]).contains(&Value::from("test")));
+    let mut names: Vec<String> =
+        tests.filter_map(|target| target["name"].as_str().map(str::to_owned)).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
@@ -150,6 +191,17 @@ mod tests {
         }
         let failed = suite.tally.failed;
         assert_eq!((suite.close(), failed), expected, "{steps:?}");
+    }
+
+    #[test]
+    fn every_integration_test_of_a_member_is_named_once() {
+        let target = |name: &str, kind: &str| serde_json::json!({"name": name, "kind": [kind]});
+        let metadata = serde_json::json!({"packages": [
+            {"source": null, "targets": [target("a", "lib"), target("it", "test")]},
+            {"source": null, "targets": [target("it", "test"), target("emulated", "test")]},
+            {"source": "elsewhere", "targets": [target("other", "test")]},
+        ]});
+        assert_eq!(test_targets(&metadata), ["emulated", "it"]);
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub use dead_letter::{DeadLetter, DeadLetters};
 pub use function::{Started, deadline};
 pub(crate) use raw::Place;
 pub use raw::{RawBodies, SaltUnavailable, Salts};
+
 pub use settings::{InvalidSettings, Settings};
 
 /// Where a sink stopped.

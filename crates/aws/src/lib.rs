@@ -23,3 +23,5 @@ pub mod firehose;
 pub mod live;
 
 pub mod dynamo;
+
+pub mod dashboard;

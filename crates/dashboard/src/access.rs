@@ -360,6 +360,14 @@ impl Access {
         if due { self.change(|_| ()) } else { Ok(()) }
     }
 
+    /// The same for whoever must not block.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh).
+    pub async fn look_again(self: &Arc<Self>) -> Result<(), AccessError> {
+        self.blocking(Self::refresh).await
+    }
+
     fn reload(&self) -> Result<(), AccessError> {
         let mut keeper = self.keeper();
         if let Some(fresh) = keeper.read_if_changed()? {

@@ -10,9 +10,11 @@ mod table;
 
 use std::time::Duration;
 
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 
+pub(crate) use kinesis::is_open;
 pub use kinesis::{Stored, Stream};
 pub use storage::Bucket;
 pub use table::{Item, Table};
@@ -28,6 +30,8 @@ const MINISTACK: &str = include_str!("servers/ministack.py");
 
 /// Between two looks at something that is awaited.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// The SDK by itself waits for ever.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 /// For what a server does by itself, such as making a stream.
 const DONE_WITHIN: Duration = Duration::from_secs(60);
 
@@ -121,6 +125,7 @@ impl Endpoints {
             .region(Region::new(REGION))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .endpoint_url(endpoint)
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ANSWERED_WITHIN).build())
             .build()
     }
 }

@@ -39,17 +39,21 @@ impl Settings {
         let required = |variable, expected| {
             get(variable).ok_or(InvalidSettings { variable, expected, found: String::new() })
         };
-        let ttl =
-            word(get("ONEPIXEL_TTL"), "ONEPIXEL_TTL", "a time such as 7d, of at least an hour", |text| {
-                humantime::parse_duration(text).ok().filter(|ttl| *ttl >= Duration::from_secs(3600))
-            })?;
         Ok(Self {
             bucket: required("ONEPIXEL_BUCKET", "s3://bucket or s3://bucket/prefix")?,
             table: required("ONEPIXEL_TABLE", "the name of the DynamoDB table")?,
-            ttl: ttl.unwrap_or(TTL_DEFAULT),
+            ttl: ttl(get("ONEPIXEL_TTL"))?,
             ingest: ingest_settings(get)?,
         })
     }
+}
+
+/// `ONEPIXEL_TTL`, the same for whoever writes and whoever reads the live view.
+pub(crate) fn ttl(value: Option<String>) -> Result<Duration, InvalidSettings> {
+    let ttl = word(value, "ONEPIXEL_TTL", "a time such as 7d, of at least an hour", |text| {
+        humantime::parse_duration(text).ok().filter(|ttl| *ttl >= Duration::from_secs(3600))
+    })?;
+    Ok(ttl.unwrap_or(TTL_DEFAULT))
 }
 
 /// What may be kept of callers: the same for whoever runs ingest.

@@ -99,6 +99,10 @@ impl Stage {
         let answers: Vec<HttpAnswer> = workers.join_all().await.into_iter().flatten().collect();
         let took = began.elapsed();
         let function = Arc::into_inner(function).unwrap();
+        let log = function.log();
+        if log.contains("error") || log.contains("panicked") {
+            println!("{log}");
+        }
         let counts = function.shutdown().await;
         let acknowledged = answers.iter().filter(|answer| answer.status == 200);
         let id = |answer: &HttpAnswer| answer.header("x-event-id").unwrap().to_owned();
@@ -162,7 +166,12 @@ async fn hit(function: &Function) -> HttpAnswer {
     let request = HttpRequest::get("/p.gif?site=badge&page=https%3A%2F%2Fexample.org%2Fshop");
     let request = request
         .header("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
-    HttpAnswer::of(&function.invoke(request.payload()).await.answer).unwrap()
+    let called = function.invoke(request.payload()).await;
+    let answer = HttpAnswer::of(&called.answer).unwrap();
+    if answer.status == 500 {
+        println!("not answered: {:?} after {:?}, init {:?}", called.answer, called.answered_after, called.init);
+    }
+    answer
 }
 
 fn requests() -> usize {

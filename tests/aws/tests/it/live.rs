@@ -1,14 +1,13 @@
 //! The live function against DynamoDB: each event is counted once, whatever comes again and whatever fails.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use onepixel_archive::Archive;
 use onepixel_aws::clock::system_clock;
 use onepixel_aws::consumer::{Consumer, DeadLetters, RawBodies};
-use onepixel_aws::dynamo::keys::{self, Ranked};
+use onepixel_aws::dynamo::keys;
 use onepixel_aws::dynamo::table;
 use onepixel_aws::live::LiveTable;
 use onepixel_aws_tests::faults::{FaultProxy, Plan};
@@ -21,6 +20,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::task::JoinSet;
 
 use crate::batches::{self, OwnSalts, Record, invocation, within};
+use crate::model::differences;
 
 const TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -35,71 +35,6 @@ fn function(endpoints: &Endpoints, folder: &std::path::Path) -> Live {
         RawBodies::new(IngestSettings::default(), OwnSalts),
         DeadLetters::new(bucket, "live"),
     )
-}
-
-/// Key without write shard, and attribute, to number.
-type Counts = BTreeMap<(String, String, String), i64>;
-
-/// What the table should say, worked out from the events alone.
-fn model(events: &[Event<'_>]) -> Counts {
-    let mut counts = Counts::new();
-    for event in events {
-        let (at, day) = (event.received_at, keys::day(event.received_at));
-        let values = [
-            (Ranked::Page, event.page_path.as_deref()),
-            (Ranked::Host, event.page_host.as_deref()),
-            (Ranked::Referrer, event.referrer_host.as_deref()),
-            (Ranked::Group, event.referrer_group.map(|group| group.as_str())),
-            (Ranked::Source, event.utm_source.as_deref()),
-            (Ranked::Browser, event.browser.as_deref()),
-            (Ranked::Device, event.device.map(|device| device.as_str())),
-            (Ranked::Event, Some(&*event.event)),
-            (Ranked::Site, Some(&*event.site)),
-        ];
-        for site in [Some(&*event.site), None] {
-            let mut places = vec![
-                (keys::count_pk(site, &day, 0), keys::hour_sk(at)),
-                (keys::count_pk(site, &day, 0), keys::minute_sk(at)),
-            ];
-            for (dimension, value) in values {
-                if let Some(value) = value.filter(|_| site.is_none() || dimension != Ranked::Site) {
-                    places.push((keys::top_pk(dimension, site, &day, 0), keys::top_sk(at, value)));
-                }
-            }
-            for (pk, sk) in places {
-                let class = event.class.as_str();
-                *counts.entry((pk.clone(), sk.clone(), class.to_owned())).or_default() += 1;
-                if event.event == "pageview" {
-                    *counts.entry((pk, sk, format!("{class}_views"))).or_default() += 1;
-                }
-            }
-        }
-    }
-    counts
-}
-
-/// What the table says, all write shards together.
-fn counted(items: &[Item]) -> Counts {
-    let mut counts = Counts::new();
-    for item in items {
-        let text = |name: &str| item[name].as_s().unwrap().clone();
-        let number = |value: &AttributeValue| value.as_n().unwrap().parse::<i64>().unwrap();
-        assert!(number(&item[keys::EXPIRES]) > batches::now().ms() / 1000, "{item:?}");
-        let pk = text(keys::PK);
-        if !pk.starts_with("C#") && !pk.starts_with("T#") {
-            continue;
-        }
-        // `C#2026-02-10#3#...`
-        let mut parts: Vec<&str> = pk.splitn(4, '#').collect();
-        parts[2] = "0";
-        for (name, value) in item {
-            if ![keys::PK, keys::SK, keys::EXPIRES, keys::LAST].contains(&name.as_str()) {
-                let key = (parts.join("#"), text(keys::SK), name.clone());
-                *counts.entry(key).or_default() += number(value);
-            }
-        }
-    }
-    counts
 }
 
 /// Brings records to their end as an event source mapping does: in random cuts, from where the function says.
@@ -194,10 +129,7 @@ async fn every_event_is_counted_once_through_redeliveries_conflicts_throttles_an
     let items = table.read_all().await.unwrap();
     let markers = items.iter().filter(|item| item[keys::PK].as_s().unwrap().starts_with("E#")).count();
     assert_eq!(markers, all.len());
-    let (counted, model) = (counted(&items), model(&all));
-    let differ: Vec<_> =
-        model.iter().filter(|(key, count)| counted.get(*key) != Some(*count)).take(5).collect();
-    assert!(differ.is_empty() && counted.len() == model.len(), "{differ:?}");
+    assert_eq!(differences(&items, &all), Vec::<String>::new());
     recent_events_are_events(&items, &all);
     let counts = proxy.counts();
     println!("{counts:?}");
@@ -247,7 +179,7 @@ async fn what_is_older_than_the_time_to_live_is_not_counted_and_no_failure() {
     let function = function(&endpoints, folder.path());
     let response = function.handle(&invocation(0, &[(7, data)]), within(10)).await.unwrap();
     assert!(response.batch_item_failures.is_empty());
-    assert_eq!(counted(&table.read_all().await.unwrap()), model(&[fresh]));
+    assert_eq!(differences(&table.read_all().await.unwrap(), &[fresh]), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -11,9 +11,14 @@
 
 mod archive;
 mod batches;
+mod cold;
 mod experiment;
 mod faults;
 mod firehose;
 mod freeze;
 mod live;
+mod mapping;
+mod model;
 mod servers;
+mod template;
+mod whole_path;
