@@ -55,7 +55,7 @@ impl Patience {
 
     /// A wait before attempt number `attempts` + 1, at random up to a limit that doubles ("full jitter"), so that those
     /// who were throttled together do not return together.
-    fn wait(&self, attempts: u32) -> Duration {
+    pub(crate) fn wait(&self, attempts: u32) -> Duration {
         let limit =
             self.wait_first.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(self.wait_max);
         rand::random_range(Duration::ZERO..=limit)

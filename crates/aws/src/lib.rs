@@ -13,6 +13,7 @@ pub mod record;
 
 pub mod ingest;
 pub mod redrive;
+pub mod relay;
 pub mod salt;
 
 pub mod consumer;

@@ -346,6 +346,11 @@ fn start_consumers(
             Err(error) => started.broke("live", &error),
         }
     }
+    #[cfg(feature = "aws")]
+    if !settings.relay.kinesis.is_empty() {
+        let sink = onepixel_aws::relay::Relay::new(&settings.relay.kinesis);
+        started.running.push(context.start(sink, pipelines::relay(settings))?);
+    }
     Ok(started)
 }
 

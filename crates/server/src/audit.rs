@@ -23,7 +23,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::data_dir::DataDir;
 use cover::{Coverage, cover};
-pub(crate) use report::{ArchiveReport, Damage, LiveReport, Report};
+pub(crate) use report::{ArchiveReport, Damage, LiveReport, RelayReport, Report};
 
 /// Reading at once from the stream while comparing.
 const RECORDS_MAX: usize = 10_000;
@@ -50,7 +50,22 @@ pub(crate) async fn audit(settings: &Settings, data_dir: &DataDir) -> anyhow::Re
         None
     };
     let live = live.map(|counted| audit_live(&counted, data_dir, &at)).transpose()?;
-    Ok(Report::new(at.end, archive, live))
+    let relay = audit_relay(settings, data_dir, at.end)?;
+    Ok(Report::new(at.end, archive, live, relay))
+}
+
+/// The relay's own account: what is in Kinesis lies elsewhere.
+fn audit_relay(
+    settings: &Settings,
+    data_dir: &DataDir,
+    end: Offset,
+) -> anyhow::Result<Option<RelayReport>> {
+    let committed = Checkpoint::open(&data_dir.checkpoint(), "relay")?.committed();
+    if settings.relay.kinesis.is_empty() && committed == 0 {
+        return Ok(None);
+    }
+    let dead = dead_offsets(data_dir, "relay", committed)?.len() as u64;
+    Ok(Some(RelayReport::new(committed, dead, end)))
 }
 
 async fn audit_archive(

@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) stream: Stream,
     pub(crate) archive: Archive,
     pub(crate) live: Live,
+    pub(crate) relay: Relay,
     pub(crate) consumer: Consumer,
     pub(crate) dashboard: Dashboard,
 }
@@ -180,7 +181,38 @@ impl Default for Live {
     }
 }
 
-/// What both pipelines do about errors; a pipeline's own section may override each key.
+/// The log into Kinesis; only in a build with the feature `aws`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Relay {
+    /// The stream's name; empty: no relay.
+    pub(crate) kinesis: String,
+    pub(crate) batch_size: usize,
+    pub(crate) batch_window: Span,
+    pub(crate) batch_bytes: Size,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_retries: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_record_age: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bisect_on_error: Option<bool>,
+}
+
+impl Default for Relay {
+    fn default() -> Self {
+        Self {
+            kinesis: String::new(),
+            batch_size: 5000,
+            batch_window: Span::from_secs(1),
+            batch_bytes: Size(4 << 20),
+            max_retries: None,
+            max_record_age: None,
+            bisect_on_error: None,
+        }
+    }
+}
+
+/// What all pipelines do about errors; a pipeline's own section may override each key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Consumer {

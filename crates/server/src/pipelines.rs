@@ -102,6 +102,20 @@ pub(crate) fn archive(settings: &config::Settings) -> Settings {
     }
 }
 
+/// The relay's policy, its own section winning over `[consumer]`.
+#[cfg(feature = "aws")]
+pub(crate) fn relay(settings: &config::Settings) -> Settings {
+    let (own, both) = (&settings.relay, &settings.consumer);
+    Settings {
+        batch_size: own.batch_size,
+        batch_window: own.batch_window.0,
+        batch_bytes: usize::try_from(own.batch_bytes.0).unwrap_or(usize::MAX),
+        max_retries: own.max_retries.unwrap_or(both.max_retries),
+        max_record_age: own.max_record_age.unwrap_or(both.max_record_age).0,
+        bisect_on_error: own.bisect_on_error.unwrap_or(both.bisect_on_error),
+    }
+}
+
 /// The live view's policy, its own section winning over `[consumer]`.
 pub(crate) fn live(settings: &config::Settings) -> Settings {
     let (own, both) = (&settings.live, &settings.consumer);

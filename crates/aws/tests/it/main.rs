@@ -4,4 +4,5 @@
 mod outbox;
 mod producer;
 mod redrive;
+mod relay;
 mod scripted;

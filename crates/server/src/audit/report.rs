@@ -22,6 +22,17 @@ pub(crate) struct Report {
     pub(crate) archive: Option<ArchiveReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) live: Option<LiveReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) relay: Option<RelayReport>,
+}
+
+/// acknowledged = relayed + pending + dead-lettered, as the relay's checkpoint has it: Kinesis is not asked.
+#[derive(Debug, Serialize)]
+pub(crate) struct RelayReport {
+    pub(crate) balanced: bool,
+    pub(crate) relayed: u64,
+    pub(crate) pending: u64,
+    pub(crate) dead_lettered: u64,
 }
 
 /// acknowledged = archived + pending + dead-lettered, and nothing missing, doubled or damaged.
@@ -74,10 +85,29 @@ pub(crate) struct LiveReport {
 }
 
 impl Report {
-    pub(crate) fn new(acknowledged: u64, archive: Option<ArchiveReport>, live: Option<LiveReport>) -> Self {
-        let balanced =
-            archive.as_ref().is_none_or(|a| a.balanced) && live.as_ref().is_none_or(|l| l.balanced);
-        Self { balanced, acknowledged, archive, live }
+    pub(crate) fn new(
+        acknowledged: u64,
+        archive: Option<ArchiveReport>,
+        live: Option<LiveReport>,
+        relay: Option<RelayReport>,
+    ) -> Self {
+        let balanced = archive.as_ref().is_none_or(|a| a.balanced)
+            && live.as_ref().is_none_or(|l| l.balanced)
+            && relay.as_ref().is_none_or(|r| r.balanced);
+        Self { balanced, acknowledged, archive, live, relay }
+    }
+}
+
+impl RelayReport {
+    /// `committed` offsets are done with, of which `dead` are dead letters.
+    pub(super) fn new(committed: Offset, dead: u64, durable: Offset) -> Self {
+        Self {
+            // A checkpoint ahead of the stream is not this stream's.
+            balanced: committed <= durable && dead <= committed,
+            relayed: committed.saturating_sub(dead),
+            pending: durable.saturating_sub(committed),
+            dead_lettered: dead,
+        }
     }
 }
 
@@ -127,6 +157,9 @@ impl fmt::Display for Report {
         if let Some(live) = &self.live {
             live.fmt(f)?;
         }
+        if let Some(relay) = &self.relay {
+            relay.fmt(f)?;
+        }
         let verdict = if self.balanced {
             "Balanced: every acknowledged event is where it must be."
         } else {
@@ -174,6 +207,18 @@ impl fmt::Display for ArchiveReport {
         }
         for path in &self.foreign {
             writeln!(f, "  note       {path} is not an object of ours and was left out")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for RelayReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "relay        {:>12} relayed (as its checkpoint says)", self.relayed)?;
+        writeln!(f, "             {:>12} pending", self.pending)?;
+        writeln!(f, "             {:>12} dead-lettered", self.dead_lettered)?;
+        if !self.balanced {
+            writeln!(f, "  WRONG      the relay's checkpoint is ahead of the stream")?;
         }
         Ok(())
     }

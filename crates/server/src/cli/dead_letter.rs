@@ -75,6 +75,7 @@ pub(crate) struct Which {
 enum SinkName {
     Archive,
     Live,
+    Relay,
 }
 
 impl SinkName {
@@ -82,6 +83,7 @@ impl SinkName {
         match self {
             Self::Archive => "archive",
             Self::Live => "live",
+            Self::Relay => "relay",
         }
     }
 }
@@ -106,6 +108,13 @@ pub(super) fn run(global: &Global, command: DeadLetterCommand) -> Result<(), Fai
                     replay(&data_dir, &args, ArchiveSink::new(archive))?;
                 }
                 SinkName::Live => replay(&data_dir, &args, open_live(&settings, &data_dir)?)?,
+                #[cfg(feature = "aws")]
+                SinkName::Relay if !settings.relay.kinesis.is_empty() => {
+                    replay(&data_dir, &args, onepixel_aws::relay::Relay::new(&settings.relay.kinesis))?;
+                }
+                SinkName::Relay => {
+                    bail!("relay.kinesis does not name a stream, so there is nothing to replay into");
+                }
             }
         }
     }
@@ -137,7 +146,7 @@ fn open_live(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<LiveSink
 fn list(data_dir: &DataDir, sink: Option<SinkName>) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let mut count = 0;
-    for name in [SinkName::Archive, SinkName::Live] {
+    for name in [SinkName::Archive, SinkName::Live, SinkName::Relay] {
         if sink.is_some_and(|wanted| wanted != name) {
             continue;
         }

@@ -34,21 +34,28 @@ impl Settings {
         )?;
         between("live.batch_window", self.live.batch_window, Duration::from_millis(1), BATCH_WINDOW_MAX)?;
         between("live.ttl", self.live.ttl, Duration::from_secs(60), DAY * 3650)?;
-        for (key, size) in
-            [("archive.batch_size", self.archive.batch_size), ("live.batch_size", self.live.batch_size)]
-        {
+        between("relay.batch_window", self.relay.batch_window, Duration::from_millis(1), BATCH_WINDOW_MAX)?;
+        for (key, size) in [
+            ("archive.batch_size", self.archive.batch_size),
+            ("live.batch_size", self.live.batch_size),
+            ("relay.batch_size", self.relay.batch_size),
+        ] {
             check(key, size, (1..=BATCH_SIZE_MAX).contains(&size), || {
                 format!("give 1 to {BATCH_SIZE_MAX} records")
             })?;
         }
-        let bytes = self.archive.batch_bytes;
-        check("archive.batch_bytes", bytes, (1024..=1 << 30).contains(&bytes.0), || {
-            "give 1 KiB to 1 GiB".into()
-        })?;
+        for (key, bytes) in [
+            ("archive.batch_bytes", self.archive.batch_bytes),
+            ("relay.batch_bytes", self.relay.batch_bytes),
+        ] {
+            check(key, bytes, (1024..=1 << 30).contains(&bytes.0), || "give 1 KiB to 1 GiB".into())?;
+        }
+        self.relay_stream()?;
         for (key, retries) in [
             ("consumer.max_retries", Some(self.consumer.max_retries)),
             ("archive.max_retries", self.archive.max_retries),
             ("live.max_retries", self.live.max_retries),
+            ("relay.max_retries", self.relay.max_retries),
         ] {
             let retries = retries.unwrap_or(-1);
             check(key, retries, retries >= -1, || "give -1 (for ever), 0 or more".into())?;
@@ -65,6 +72,22 @@ impl Settings {
         Archive::check_url(&self.archive.url)
             .map_err(|error| ConfigError::Value(format!("archive.url: {error}")))?;
         self.gateway().check().map_err(|error| ConfigError::Value(error.to_string()))
+    }
+
+    fn relay_stream(&self) -> Result<(), ConfigError> {
+        let name = &self.relay.kinesis;
+        let shown = || format!("{name:?}");
+        // What Kinesis allows in a name.
+        let is_name = name.len() <= 128
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+        check("relay.kinesis", shown(), is_name, || {
+            "give the name of a Kinesis stream: up to 128 letters, digits, `_`, `.` and `-`; no ARN".into()
+        })?;
+        check("relay.kinesis", shown(), name.is_empty() || cfg!(feature = "aws"), || {
+            "this onepixel was built without AWS; build it with `cargo build --release --features aws`, or leave \
+             relay.kinesis empty"
+                .into()
+        })
     }
 
     /// The gateway's settings, as the gateway takes them.
