@@ -172,7 +172,7 @@ mod tests {
                 let settings = read.unwrap();
                 assert_eq!((settings.ttl.as_secs() / 3600, settings.doors.is_some()), (hours, doors));
             }
-            Err(part) => assert!(read.clone().is_err_and(|e| e.to_string().contains(part)), "{read:?}"),
+            Err(part) => assert!(read.as_ref().is_err_and(|e| e.to_string().contains(part)), "{read:?}"),
         }
     }
 

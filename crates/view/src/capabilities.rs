@@ -27,6 +27,8 @@ pub struct Capabilities {
     pub sums_step_ms: u64,
     /// Ranges of rankings are widened to whole steps of this many milliseconds since the epoch.
     pub top_step_ms: u64,
+    /// Rankings show the beginning of values that have more bytes than this; null: all of every value.
+    pub value_bytes_max: Option<u32>,
 }
 
 impl Capabilities {
@@ -40,6 +42,7 @@ impl Capabilities {
             every_event: true,
             sums_step_ms: 1,
             top_step_ms: 1,
+            value_bytes_max: None,
         }
     }
 

@@ -17,6 +17,11 @@ pub fn python() -> anyhow::Result<PathBuf> {
     variable("XTASK_PYTHON", "the Python with the packages ministack and duckdb")
 }
 
+/// Debian's Chromium.
+pub fn chromium() -> anyhow::Result<PathBuf> {
+    variable("XTASK_CHROMIUM", "Debian's Chromium")
+}
+
 /// A script for Node that may require the installed npm packages.
 pub fn node_script(script: &str) -> anyhow::Result<Command> {
     let mut command = Command::new("node");

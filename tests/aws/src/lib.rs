@@ -2,6 +2,7 @@
 //!
 //! [`servers`] starts a Kinesis (kinesalite) and a DynamoDB with an S3 (ministack) on loopback.
 //! [`faults`] is a proxy in front of either that throttles, fails and loses answers.
+//! [`front`] is API Gateway in front of a function, for a browser.
 //! [`freeze`] is the Lambda service: it freezes, thaws, times out, kills and recycles a function's environments.
 //! [`mapping`] is the event source mapping from a stream to a function.
 //! [`template`] renders API Gateway's mapping templates.
@@ -13,6 +14,7 @@
 mod clock;
 pub mod faults;
 pub mod freeze;
+pub mod front;
 pub mod functions;
 pub mod installed;
 mod loopback;

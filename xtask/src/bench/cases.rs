@@ -137,26 +137,35 @@ const ONEPIXEL: [Subject; 4] = [
     Subject::Onepixel { durability: "interval 50ms", consumers: Consumers::On },
 ];
 
-/// The main comparison for no name, everything for `all`, otherwise what is named, comparisons with every subject.
+/// The main subjects: what a brief comparison has.
+const MAIN: [Subject; 3] = [REFERENCE, ONEPIXEL[0], ONEPIXEL[1]];
+
+/// The main comparison for no name, everything for `all`, otherwise what is named: comparisons with every subject, or
+/// with the main ones after the word `brief`.
 pub(super) fn chosen(names: &[String]) -> anyhow::Result<Vec<Measurement>> {
     match names {
-        [] => Ok(main_comparison()),
+        [] => brief(&["c64", "c256"].map(str::to_owned)),
         [all] if all == "all" => Ok(every()),
+        [word, names @ ..] if word == "brief" && !names.is_empty() => brief(names),
         _ => names.iter().map(|name| named(name)).collect(),
     }
 }
 
-fn main_comparison() -> Vec<Measurement> {
-    let cases = comparisons().into_iter().filter(|case| ["c64", "c256"].contains(&case.name.as_str()));
-    let subjects = vec![REFERENCE, ONEPIXEL[0], ONEPIXEL[1]];
-    cases.map(|case| Measurement::Comparison(Case { subjects: subjects.clone(), ..case })).collect()
+fn brief(names: &[String]) -> anyhow::Result<Vec<Measurement>> {
+    let mut chosen: Vec<Measurement> = names.iter().map(|name| named(name)).collect::<Result<_, _>>()?;
+    for measurement in &mut chosen {
+        if let Measurement::Comparison(case) = measurement {
+            case.subjects.retain(|subject| MAIN.contains(subject));
+        }
+    }
+    Ok(chosen)
 }
 
 fn named(name: &str) -> anyhow::Result<Measurement> {
     let every = every();
     let Some(found) = every.iter().find(|measurement| measurement.name() == name) else {
         let names: Vec<&str> = every.iter().map(Measurement::name).collect();
-        bail!("there is no case `{name}`; there are: all {}", names.join(" "));
+        bail!("there is no case `{name}`; there are: all, brief with names behind it, {}", names.join(" "));
     };
     Ok(found.clone())
 }
@@ -218,6 +227,7 @@ mod tests {
     fn a_name_brings_every_subject() {
         check(&["events-10", "c1"], &[("events-10", 4), ("c1", 7)]);
         check(&["drain", "tls", "memory"], &[("drain", 0), ("tls", 4), ("memory", 7)]);
+        check(&["brief", "c1", "tls", "drain"], &[("c1", 3), ("tls", 2), ("drain", 0)]);
         let all = chosen(&["all".to_owned()]).unwrap();
         assert_eq!(all.len(), 19);
         let mut names: Vec<&str> = all.iter().map(Measurement::name).collect();

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use self::read::Reader;
 use self::scope::Scope;
-use super::keys::Ranked;
+use super::keys::{Ranked, VALUE_BYTES_MAX};
 use super::table::Table;
 use crate::clock::Clock;
 
@@ -81,6 +81,7 @@ impl View for TableView {
             every_event: false,
             sums_step_ms: plan::MINUTE_MS.unsigned_abs(),
             top_step_ms: plan::HOUR_MS.unsigned_abs(),
+            value_bytes_max: u32::try_from(VALUE_BYTES_MAX).ok(),
         }
     }
 

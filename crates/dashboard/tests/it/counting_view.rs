@@ -25,6 +25,7 @@ impl View for CountingView {
             every_event: false,
             sums_step_ms: 60_000,
             top_step_ms: 3_600_000,
+            value_bytes_max: None,
         }
     }
 

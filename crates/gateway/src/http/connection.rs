@@ -54,6 +54,8 @@ pub(super) struct Visit {
 }
 
 /// Answers the requests of one connection until it ends. After `shutdown` it ends with the request in flight.
+///
+/// What only some connections come to lies in a box of its own: in the task itself it would take some 19 KiB of each.
 pub(super) async fn run(
     gateway: Arc<Gateway>,
     tcp: TcpStream,
@@ -65,7 +67,7 @@ pub(super) async fn run(
         tracing::debug!(%error, "cannot turn off Nagle's algorithm");
     }
     match gateway.shared.settings.tls.clone() {
-        Some(tls) => encrypted(&gateway, tls, tcp, peer, shutdown).await,
+        Some(tls) => Box::pin(encrypted(&gateway, tls, tcp, peer, shutdown)).await,
         None => plain(&gateway, tcp, peer, shutdown).await,
     }
 }
@@ -103,10 +105,12 @@ async fn plain(gateway: &Arc<Gateway>, tcp: TcpStream, peer: SocketAddr, shutdow
     };
     match end {
         line::End::Other(read) => {
-            by_hyper(gateway, Socket::new(tcp, read.into(), limits.write_idle_max), peer, shutdown).await;
+            let socket = Socket::new(tcp, read.into(), limits.write_idle_max);
+            Box::pin(by_hyper(gateway, socket, peer, shutdown)).await;
         }
         line::End::Answered | line::End::Closed => {
-            finish(Socket::new(tcp, Bytes::new(), limits.write_idle_max), &End::Closed, false, limits).await;
+            let socket = Socket::new(tcp, Bytes::new(), limits.write_idle_max);
+            Box::pin(finish(socket, &End::Closed, false, limits)).await;
         }
         line::End::Broken => {}
     }
@@ -210,5 +214,20 @@ where
     };
     if linger {
         socket.linger(limits.linger_max, limits.linger_bytes_max).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes_of_future<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_connection_that_only_asks_for_pixels_takes_little() {
+        let bytes = bytes_of_future(run);
+        assert!(bytes <= 1024, "{bytes} bytes of each connection's task");
     }
 }

@@ -12,6 +12,8 @@
 mod archive;
 mod batches;
 mod cold;
+mod conformance;
+mod dashboard;
 mod experiment;
 mod faults;
 mod firehose;
