@@ -138,9 +138,10 @@ impl Sources {
         let near = words.iter().filter(|word| item(whole, word).is_some());
         let near = near.map(|word| ["self", word].map(str::to_owned).to_vec());
         // Who makes a type of its module may call all that the module does.
-        let types =
-            ["struct", "enum"].iter().flat_map(|kind| words.iter().map(move |word| format!("{kind} {word}")));
-        let own = types.filter(|start| declares(whole, start)).map(|_| vec!["self".to_owned()]);
+        let kinds = ["struct", "enum"];
+        let own =
+            words.iter().filter(|word| kinds.iter().any(|kind| declares(whole, &format!("{kind} {word}"))));
+        let own = own.map(|word| ["self", word].map(str::to_owned).to_vec());
         let near = near.chain(own);
         paths(text).into_iter().chain(imported.into_iter().filter(mentioned)).chain(near).collect()
     }
