@@ -34,7 +34,7 @@ const BUCKET: [(&str, &str); 5] = [
     ("objects", "s3:ListBucket"),
 ];
 
-/// What is reached: a module, whole, or one function of it.
+/// What is reached: a module, whole, by a name of it or not; or one function of it, by its name.
 type Place = (Vec<String>, Option<String>);
 
 /// The sources of a crate: module path (empty for the root) to text, without tests and comments.
@@ -72,9 +72,12 @@ impl Sources {
         let (mut required, mut read) = (BTreeSet::new(), BTreeSet::new());
         for place in self.reached(program)? {
             let text = self.text(&place);
+            // Who takes something else from where settings are read need not be told what they need.
+            let settings =
+                !text.contains("struct Settings") || place.1.as_deref().is_none_or(|name| name == "Settings");
             for (at, _) in text.match_indices("\"ONEPIXEL_") {
                 let name = text[at + 1..].split('"').next().unwrap_or_default().to_owned();
-                if text[..at].trim_end().ends_with("required(") {
+                if settings && text[..at].trim_end().ends_with("required(") {
                     required.insert(name.clone());
                 }
                 read.insert(name);
@@ -125,17 +128,20 @@ impl Sources {
     /// that it calls.
     fn paths(&self, place: &Place) -> Vec<Vec<String>> {
         let text = self.text(place);
-        let (module, Some(_)) = place else { return paths(text) };
-        let whole = self.0.get(module).map(String::as_str).unwrap_or_default();
+        let whole = self.0.get(&place.0).map(String::as_str).unwrap_or_default();
+        if place.1.as_deref().is_none_or(|name| item(whole, name).is_none()) {
+            return paths(text);
+        }
         let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
         let imported = uses(whole, "use ").iter().flat_map(|tree| expand(tree)).collect::<Vec<_>>();
         let mentioned = |path: &Vec<String>| path.last().is_some_and(|last| words.contains(last.as_str()));
         let near = words.iter().filter(|word| item(whole, word).is_some());
         let near = near.map(|word| ["self", word].map(str::to_owned).to_vec());
         // Who makes a type of its module may call all that the module does.
-        let types =
-            ["struct", "enum"].iter().flat_map(|kind| words.iter().map(move |word| format!("{kind} {word}")));
-        let own = types.filter(|start| declares(whole, start)).map(|_| vec!["self".to_owned()]);
+        let kinds = ["struct", "enum"];
+        let own =
+            words.iter().filter(|word| kinds.iter().any(|kind| declares(whole, &format!("{kind} {word}"))));
+        let own = own.map(|word| ["self", word].map(str::to_owned).to_vec());
         let near = near.chain(own);
         paths(text).into_iter().chain(imported.into_iter().filter(mentioned)).chain(near).collect()
     }
@@ -167,12 +173,9 @@ impl Sources {
         if text.contains(&format!("const {name}: ")) {
             return Vec::new();
         }
-        if item(text, name).is_some() {
-            return vec![(at, Some(name.clone()))];
-        }
         let passed: Vec<_> = passed_on(text).into_iter().filter(|path| path.last() == Some(name)).collect();
         if passed.is_empty() || depth > 8 {
-            return vec![(at, None)];
+            return vec![(at, Some(name.clone()))];
         }
         passed.iter().flat_map(|path| self.resolve(&at, path, depth + 1)).collect()
     }
