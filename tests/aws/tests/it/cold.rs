@@ -26,7 +26,8 @@ async fn the_first_hit_waits_for_a_short_init() {
     let servers = Servers::start().await.unwrap();
     let endpoints = servers.endpoints();
     let stream = Stream::create(&endpoints, "events", 1).await.unwrap();
-    let (table, bucket) = tokio::join!(Table::create(&endpoints, "live"), Bucket::create(&endpoints, "archive"));
+    let (table, bucket) =
+        tokio::join!(Table::create(&endpoints, "live"), Bucket::create(&endpoints, "archive"));
     let (table, bucket) = (table.unwrap(), bucket.unwrap());
     let program = bootstrap("onepixel-ingest").unwrap();
     let bytes = std::fs::metadata(&program).unwrap().len();
@@ -47,14 +48,17 @@ async fn the_first_hit_waits_for_a_short_init() {
         }
         starts.sort_by_key(|start| start.init);
         let median = &starts[COLD_STARTS / 2];
-        println!("ack={ack}: init {:.1?}, first answer after {:.1?} (init included), warm {:.1?}; medians of {COLD_STARTS}",
-            median.init, median.first, median.warm);
+        println!(
+            "ack={ack}: init {:.1?}, first answer after {:.1?} (init included), warm {:.1?}; medians of {COLD_STARTS}",
+            median.init, median.first, median.warm
+        );
         if std::env::var_os("ONEPIXEL_FUNCTIONS").is_some() {
             assert!(median.init <= INIT_MAX, "{starts:#?}");
         }
     }
     let stored = stream.read_all().await.unwrap();
-    let lines: usize = stored.iter().map(|record| record.data.iter().filter(|byte| **byte == b'\n').count()).sum();
+    let lines: usize =
+        stored.iter().map(|record| record.data.iter().filter(|byte| **byte == b'\n').count()).sum();
     assert_eq!(lines, hits, "every hit is in the stream");
 }
 
