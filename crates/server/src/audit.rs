@@ -55,11 +55,7 @@ pub(crate) async fn audit(settings: &Settings, data_dir: &DataDir) -> anyhow::Re
 }
 
 /// The relay's own account: what is in Kinesis lies elsewhere.
-fn audit_relay(
-    settings: &Settings,
-    data_dir: &DataDir,
-    end: Offset,
-) -> anyhow::Result<Option<RelayReport>> {
+fn audit_relay(settings: &Settings, data_dir: &DataDir, end: Offset) -> anyhow::Result<Option<RelayReport>> {
     let committed = Checkpoint::open(&data_dir.checkpoint(), "relay")?.committed();
     if settings.relay.kinesis.is_empty() && committed == 0 {
         return Ok(None);

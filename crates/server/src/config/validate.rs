@@ -44,10 +44,9 @@ impl Settings {
                 format!("give 1 to {BATCH_SIZE_MAX} records")
             })?;
         }
-        for (key, bytes) in [
-            ("archive.batch_bytes", self.archive.batch_bytes),
-            ("relay.batch_bytes", self.relay.batch_bytes),
-        ] {
+        for (key, bytes) in
+            [("archive.batch_bytes", self.archive.batch_bytes), ("relay.batch_bytes", self.relay.batch_bytes)]
+        {
             check(key, bytes, (1024..=1 << 30).contains(&bytes.0), || "give 1 KiB to 1 GiB".into())?;
         }
         self.relay_stream()?;
