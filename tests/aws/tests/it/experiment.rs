@@ -169,7 +169,10 @@ async fn hit(function: &Function) -> HttpAnswer {
     let called = function.invoke(request.payload()).await;
     let answer = HttpAnswer::of(&called.answer).unwrap();
     if answer.status == 500 {
-        println!("not answered: {:?} after {:?}, init {:?}", called.answer, called.answered_after, called.init);
+        println!(
+            "not answered: {:?} after {:?}, init {:?}",
+            called.answer, called.answered_after, called.init
+        );
     }
     answer
 }
