@@ -4,7 +4,7 @@
 //! At the end the archive holds each event, once after deduplication by id; the counters in DynamoDB are exact; the dead letters
 //! are the poison and nothing else; and DuckDB, by the printed statements, agrees to the event.
 //!
-//! 3,000 events by default; `ONEPIXEL_WHOLE_PATH=50000` says how many, `SEED` which. Builds of the functions for release
+//! 1,000 events by default; `ONEPIXEL_WHOLE_PATH=50000` says how many, `SEED` which. Builds of the functions for release
 //! (`ONEPIXEL_FUNCTIONS=target/release`) are several times as fast.
 
 mod found;
@@ -20,7 +20,7 @@ use crate::model::differences;
 use sent::Sent;
 use stage::Stage;
 
-const EVENTS: usize = 3_000;
+const EVENTS: usize = 1_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())

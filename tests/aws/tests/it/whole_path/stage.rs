@@ -40,7 +40,7 @@ impl Stage {
         let launch = launch("onepixel-ingest", &endpoints, &bucket)
             .env("ONEPIXEL_STREAM", "events")
             .env("ONEPIXEL_ACK", "before")
-            .timeout(Duration::from_secs(10))
+            .timeout(Duration::from_secs(20))
             .environments(4);
         let chaos = Chaos { seed, recycle_one_in: 300, ..Chaos::default() };
         let ingest = Arc::new(Function::with_chaos(launch, chaos).unwrap());
@@ -50,12 +50,12 @@ impl Stage {
     /// Starts both consumers, each behind a mapping of its own.
     pub(super) async fn consume(&self, seed: u64) -> Consumers {
         let function = |name: &str, kill_one_in| {
-            let launch = launch(name, &self.endpoints, &self.bucket).timeout(Duration::from_secs(4));
+            let launch = launch(name, &self.endpoints, &self.bucket).timeout(Duration::from_secs(10));
             let chaos =
                 Chaos { seed, kill_one_in, kill_within: Duration::from_millis(300), ..Chaos::default() };
             Arc::new(Function::with_chaos(launch.environments(6), chaos).unwrap())
         };
-        let functions = [function("onepixel-archive", 25), function("onepixel-live", 25)];
+        let functions = [function("onepixel-archive", 40), function("onepixel-live", 40)];
         let settings = |parallelization_factor, seed| Settings {
             batch_size: 100,
             batching_window: Duration::from_millis(500),
@@ -115,10 +115,13 @@ impl Consumers {
 }
 
 fn launch(name: &str, endpoints: &Endpoints, bucket: &Bucket) -> Launch {
-    Launch::new(bootstrap(name).unwrap())
+    let mut launch = Launch::new(bootstrap(name).unwrap())
         .envs(endpoints.environment())
         .env("ONEPIXEL_BUCKET", bucket.url())
-        .env("ONEPIXEL_TABLE", "live")
+        .env("ONEPIXEL_TABLE", "live");
+    // Builds that are not optimised take their time to start, many at once above all.
+    launch.init_timeout = Duration::from_secs(60);
+    launch
 }
 
 /// Between the functions and each service.
@@ -147,8 +150,8 @@ async fn faults(straight: &Endpoints, seed: u64) -> [FaultProxy; 3] {
         operations: vec!["PUT".to_owned()],
         server_error_one_in: 20,
         reset_after_one_in: 30,
-        hang_one_in: 60,
-        hang: Duration::from_secs(8),
+        hang_one_in: 100,
+        hang: Duration::from_secs(12),
         ..Plan::default()
     };
     let proxy = async |target: &str, plan| FaultProxy::start(target, plan).await.unwrap();
