@@ -98,7 +98,7 @@ async fn any_body_and_any_header_come_through_kinesis_byte_for_byte() {
         // API Gateway's payload is text: what is not UTF-8 was replaced before the template saw it.
         assert_eq!(raw.body, String::from_utf8_lossy(sent).as_bytes());
         assert_eq!(stored.key, "c6af9ac6-7b61-11e6-9a41-93e8deadbeef");
-        assert_eq!(u64::try_from(raw.at.as_ms()).unwrap(), AT_MS);
+        assert_eq!(raw.at, onepixel_event::Time::from_ms(i64::try_from(AT_MS).unwrap()));
         assert_eq!(raw.address, Some("2001:db8::7".parse().unwrap()));
         assert!(raw.gpc);
         let header = |value: Option<Vec<u8>>| String::from_utf8(value.unwrap()).unwrap();
