@@ -52,8 +52,9 @@ use dead_letter::DeadLetters;
 use hold::{Hold, Unfinished};
 use outbox::{Flusher, Stores, outbox};
 
-/// While the patterns are compiled the day's salt is fetched; init does not wait for it any longer than that.
-const SALT_WITHIN_INIT: Duration = Duration::from_millis(300);
+/// While the patterns are compiled the day's salt is fetched, which takes a new connection; init does not wait for it any
+/// longer than that.
+const SALT_WITHIN_INIT: Duration = Duration::from_secs(1);
 
 /// Everything the function needs, made from its settings.
 ///
@@ -66,14 +67,15 @@ pub async fn open(settings: Settings, clock: Clock) -> anyhow::Result<(Door, Flu
     let policies = settings.ingest;
     let ingest = tokio::task::spawn_blocking(move || Ingest::new(policies, VisitorSalt::given(), None));
     let config = kinesis::config(Credentials::Environment).await;
-    let salt = DaySalt::new(TableSalts::new(Table::new(&config, &settings.table)));
+    let salts = TableSalts::new(Table::new(&config, &settings.table));
     let now = Time::from_ms(i64::try_from(clock()).unwrap_or(i64::MAX));
-    let key = salt.key(now, SALT_WITHIN_INIT).await;
+    let key = tokio::time::timeout(SALT_WITHIN_INIT, salts.key(now)).await;
     let ingest = ingest.await?;
-    match key {
+    match key.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
         Ok(key) => ingest.salt().give(key, now),
-        Err(error) => tracing::warn!(%error, "it is asked for again with the first event"),
+        Err(error) => tracing::warn!(error, "the visitor salt is asked for again with the first event"),
     }
+    let salt = DaySalt::new(salts);
     let client = aws_sdk_kinesis::Client::new(&config);
     let producer = Producer::new(client, &settings.stream, Patience::FUNCTION);
     let stores =

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use onepixel_event::Time;
 use onepixel_gateway::ingest::VisitorSalt;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::consumer::{SaltUnavailable, Salts};
 use crate::dynamo::keys::{self, Key, PK};
@@ -21,7 +21,7 @@ use crate::dynamo::table::{Table, attributes, failed};
 /// The attribute that holds the key.
 const KEY: &str = "key";
 /// After a failure the table is left in peace for this long.
-const AGAIN_AFTER: Duration = Duration::from_secs(5);
+const AGAIN_AFTER_MS: i64 = 5_000;
 const DAY_S: i64 = 24 * 60 * 60;
 /// A day's key may be deleted this long after its day.
 const KEPT_S: i64 = 60 * 60;
@@ -36,8 +36,9 @@ pub struct TableSalts {
 #[derive(Debug)]
 pub struct DaySalt {
     salts: TableSalts,
-    /// Held while the table is asked; until when it is left in peace.
-    resting_until: Mutex<Option<Instant>>,
+    /// Held while the table is asked; until when it is left in peace. By the events' own time, as the other clock may stand
+    /// still while an environment is frozen.
+    resting_until: Mutex<Option<Time>>,
 }
 
 /// Why there is no key for today.
@@ -58,7 +59,7 @@ impl DaySalt {
     }
 
     /// Sees to it that `salt` has the key of the day of `now`, within `limit`. Costs nothing when it has it; those who
-    /// find together that it has none ask one after the other.
+    /// find together that it has none ask once.
     ///
     /// # Errors
     /// [`NoSalt`]; `salt` has no key then.
@@ -66,28 +67,24 @@ impl DaySalt {
         if salt.has_key(now) {
             return Ok(());
         }
-        let key = self.key(now, limit).await?;
-        salt.give(key, now);
-        Ok(())
-    }
-
-    /// The key of the day of `now`, within `limit`.
-    ///
-    /// # Errors
-    /// [`NoSalt`].
-    pub async fn key(&self, now: Time, limit: Duration) -> Result<[u8; 16], NoSalt> {
         let mut resting_until = self.resting_until.lock().await;
-        if resting_until.is_some_and(|until| Instant::now() < until) {
+        // Who waited for the lock may find that it is done.
+        if salt.has_key(now) {
+            return Ok(());
+        }
+        let rests = |until: Time| (until.ms() - AGAIN_AFTER_MS..until.ms()).contains(&now.ms());
+        if resting_until.is_some_and(rests) {
             return Err(NoSalt::Resting);
         }
         let late = |_| Err(format!("no answer within {} ms", limit.as_millis()));
         match timeout(limit, self.salts.key(now)).await.unwrap_or_else(late) {
             Ok(key) => {
+                salt.give(key, now);
                 *resting_until = None;
-                Ok(key)
+                Ok(())
             }
             Err(reason) => {
-                *resting_until = Some(Instant::now() + AGAIN_AFTER);
+                *resting_until = Some(Time::from_ms(now.ms() + AGAIN_AFTER_MS));
                 Err(NoSalt::Failed(reason))
             }
         }

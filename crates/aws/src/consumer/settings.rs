@@ -21,7 +21,7 @@ pub struct Settings {
 }
 
 /// Which variable is wrong, and what it should be.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[error("{variable}: expected {expected}, got {found:?}")]
 pub struct InvalidSettings {
     pub(crate) variable: &'static str,

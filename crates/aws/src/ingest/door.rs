@@ -18,7 +18,7 @@ use crate::metrics::Counters;
 use crate::salt::{DaySalt, NoSalt};
 
 /// How long an event may be delayed by a table that does not answer.
-const SALT_WITHIN: Duration = Duration::from_millis(250);
+const SALT_WITHIN: Duration = Duration::from_millis(400);
 /// What a hit needs: a URL, some headers, and what they are made into.
 const LINE_BYTES: usize = 2048;
 
@@ -55,7 +55,9 @@ impl Door {
         let mut line = Vec::with_capacity(LINE_BYTES);
         let response = match self.look(&request, now, &mut line).await {
             PixelHit::Answer(response, reason) => {
-                self.counters.add(reason.map_or("", refused), u64::from(reason.is_some()));
+                if let Some(reason) = reason {
+                    self.counters.add(refused(reason), 1);
+                }
                 *response
             }
             PixelHit::Store(id) => match self.store(id, line, limits).await {

@@ -225,6 +225,9 @@ async fn flush(stores: &Stores, batch: Vec<Waiting>) -> Vec<Waiting> {
     let put = stores.producer.put(entries, limits.put_by, &mut failures).await;
     stores.count(&failures);
     let Err(unsent) = put else {
+        if !failures.is_empty() {
+            stores.counters.write((stores.clock)(), "Kinesis took everything in the end");
+        }
         lines.into_values().flatten().for_each(|waiting| tell(waiting, Ok(())));
         return Vec::new();
     };
@@ -306,9 +309,6 @@ impl Stores {
             self.counters.add(metric(reason), failures.of(reason));
         }
         self.counters.add("PutRetries", failures.retries);
-        if !failures.is_empty() {
-            self.counters.write((self.clock)(), "Kinesis did not take everything at once");
-        }
     }
 }
 

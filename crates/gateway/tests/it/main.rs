@@ -9,6 +9,7 @@
 mod client;
 mod cors;
 mod edge;
+mod elsewhere;
 mod events;
 mod http1;
 mod limits;

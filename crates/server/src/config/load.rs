@@ -162,6 +162,11 @@ mod tests {
             ("gateway.write_keys", "(hidden)"),
             ("dashboard.listen", "here"),
             ("archive.url", "ftp://host/folder"),
+            ("relay.batch_size", "0"),
+            ("relay.batch_bytes", "1"),
+            ("relay.batch_window", "2h"),
+            ("relay.max_retries", "-2"),
+            ("relay.kinesis", "arn:aws:kinesis:us-east-1:000000000000:stream/events"),
         ] {
             let error = flags(&[(key, value)]).expect_err(key);
             let last = key.rsplit('.').next().unwrap();
@@ -170,6 +175,18 @@ mod tests {
                 "{key}={value}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn a_relay_needs_a_build_that_has_one() {
+        let relay = flags(&[("relay.kinesis", "events"), ("relay.batch_window", "5s")]);
+        if cfg!(feature = "aws") {
+            assert_eq!(relay.unwrap().relay.kinesis, "events");
+        } else {
+            let error = relay.unwrap_err();
+            assert!(error.contains("relay.kinesis") && error.contains("--features aws"), "{error}");
+        }
+        assert!(flags(&[("relay.batch_window", "5s")]).is_ok(), "without a stream there is no relay");
     }
 
     #[test]
