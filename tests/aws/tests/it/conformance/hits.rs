@@ -19,8 +19,6 @@ pub(super) fn now() -> i64 {
 /// One hit.
 #[derive(Debug, Clone)]
 pub(super) struct Hit {
-    /// Milliseconds from midnight on.
-    at: i64,
     /// The client's own number: a retry has the same.
     own: Option<u8>,
     event: Event<'static>,
@@ -31,7 +29,7 @@ pub(super) fn hit(at: i64) -> Hit {
     let time = Time::from_ms(midnight() + at);
     let mut event = Event::new(EventId::fresh(time), time, Source::Pixel, "pageview", "blog");
     event.page_path = Some("/".into());
-    Hit { at, own: None, event }
+    Hit { own: None, event }
 }
 
 /// What is often said of a hit.
