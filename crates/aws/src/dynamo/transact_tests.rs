@@ -3,8 +3,8 @@
 use onepixel_event::{Class, Device, Event, ReferrerGroup, Source, Time};
 use proptest::prelude::*;
 use proptest::sample::select;
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
 
 use super::*;
 

@@ -4,7 +4,9 @@
 
 #![expect(
     clippy::disallowed_methods,
+    clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test's own files are outside the product, and a test fails by panicking"
 )]
