@@ -103,7 +103,10 @@ impl Suite<'_> {
 
     /// Starts the tests in the emulated AWS, with what they print.
     fn emulated(&self) -> anyhow::Result<Beside> {
-        let arguments = ["test", "--workspace", "--locked", "--test", EMULATED, "--", "--show-output"];
+        let mut arguments =
+            vec!["test", "--workspace", "--locked", "--test", EMULATED, "--", "--show-output"];
+        // More than there are processors, as each of them mostly waits.
+        arguments.extend(["--test-threads", "4"]);
         Beside::start(self.test_command(&arguments)?)
     }
 
