@@ -113,7 +113,8 @@ pub(super) fn run(global: &Global, command: DeadLetterCommand) -> Result<(), Fai
                     replay(&data_dir, &args, onepixel_aws::relay::Relay::new(&settings.relay.kinesis))?;
                 }
                 SinkName::Relay => {
-                    bail!("relay.kinesis does not name a stream, so there is nothing to replay into");
+                    let why = "relay.kinesis does not name a stream, so there is nothing to replay into";
+                    return Err(anyhow::anyhow!(why).into());
                 }
             }
         }
