@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use onepixel_archive::{Archive, ArchiveSink};
 use onepixel_consumer::{DeadLetter, DeadLetters, Offset, Record, Resolution, Sink};
@@ -113,8 +113,8 @@ pub(super) fn run(global: &Global, command: DeadLetterCommand) -> Result<(), Fai
                     replay(&data_dir, &args, onepixel_aws::relay::Relay::new(&settings.relay.kinesis))?;
                 }
                 SinkName::Relay => {
-                    let reason = "relay.kinesis does not name a stream, so there is nothing to replay into";
-                    return Err(anyhow!(reason).into());
+                    let why = "relay.kinesis does not name a stream, so there is nothing to replay into";
+                    return Err(anyhow::anyhow!(why).into());
                 }
             }
         }

@@ -6,6 +6,7 @@
 //!
 //! `ONEPIXEL_EXPERIMENT` is the number of requests of each mode: 20000 is the whole experiment, and takes minutes. Release
 //! builds of the functions (`ONEPIXEL_FUNCTIONS=target/release`) start faster.
+#![expect(clippy::print_stdout, reason = "an experiment prints what it found")]
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
-const REQUESTS: usize = 400;
+const REQUESTS: usize = 200;
 const WORKERS: usize = 6;
 /// Of the function: its end kills the environment, which is an accident of its own kind. So long that a machine that stands
 /// still for minutes does not cause it.
@@ -178,7 +179,7 @@ async fn hit(function: &Function) -> HttpAnswer {
 
 fn requests() -> usize {
     let number = std::env::var("ONEPIXEL_EXPERIMENT").ok();
-    number.map_or(REQUESTS, |number| number.parse().expect("ONEPIXEL_EXPERIMENT is a number of requests"))
+    number.map_or(REQUESTS, |number| number.parse().unwrap())
 }
 
 /// Everything that can go wrong with Kinesis.
@@ -191,11 +192,14 @@ fn faults() -> Plan {
         server_error_one_in: 15,
         reset_before_one_in: 30,
         reset_after_one_in: 30,
-        hang_one_in: 150,
-        hang_after_one_in: 150,
+        hang_one_in: 60,
+        hang_after_one_in: 60,
         hang: Duration::from_secs(3),
         entry_failure_one_in: 15,
-        shard_rate: Some(ShardRate { records_per_second: 60.0, bytes_per_second: 1_048_576.0 }),
+        shard_rate: Some(ShardRate {
+            records_per_second: if requests() > 1000 { 40.0 } else { 10.0 },
+            bytes_per_second: 1_048_576.0,
+        }),
         ..Plan::default()
     }
 }
@@ -221,6 +225,7 @@ async fn troubled(ack: &str, chaos: Chaos) -> Outcome {
     println!("Kinesis: {seen:?}");
     assert!(seen.server_errors > 0 && seen.resets_before > 0 && seen.resets_after > 0, "{seen:?}");
     assert!(seen.hangs + seen.hangs_after > 0 && seen.failed_entries > 0, "{seen:?}");
+    assert!(seen.throttled_records > 0, "{seen:?}");
     assert!(outcome.counts.recycled > 0 && outcome.counts.paused > 0, "{:?}", outcome.counts);
     outcome
 }
