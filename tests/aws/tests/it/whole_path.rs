@@ -4,7 +4,7 @@
 //! At the end the archive holds each event, once after deduplication by id; the counters in DynamoDB are exact; the dead letters
 //! are the poison and nothing else; and DuckDB, by the printed statements, agrees to the event.
 //!
-//! 1,000 events by default; `ONEPIXEL_WHOLE_PATH=50000` says how many, `SEED` which. Builds of the functions for release
+//! 1,000 events by default; `WHOLE_PATH_EVENTS=50000` says how many, `SEED` which. Builds of the functions for release
 //! (`ONEPIXEL_FUNCTIONS=target/release`) are several times as fast.
 
 mod found;
@@ -29,7 +29,7 @@ fn number(name: &str) -> Option<u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_arrives_once_in_the_archive_the_counters_and_duckdb() {
     let seed = number("SEED").unwrap_or_else(rand::random);
-    let events = number("ONEPIXEL_WHOLE_PATH").map_or(EVENTS, |events| usize::try_from(events).unwrap());
+    let events = number("WHOLE_PATH_EVENTS").map_or(EVENTS, |events| usize::try_from(events).unwrap());
     println!("SEED={seed}");
     let limit = Duration::from_secs(120 + events as u64 / 20);
     let mut rng = StdRng::seed_from_u64(seed);

@@ -63,6 +63,7 @@ for question in statements[1:]:
 /// DuckDB, by the statements that `onepixel ddl` prints, finds the same events.
 pub(super) fn duckdb_agrees(bucket: &Path, stored: &Stored) {
     let ddl = Command::new(bootstrap("onepixel").unwrap())
+        .env_clear()
         .args(["ddl", "duckdb", "--archive", bucket.to_str().unwrap()])
         .output()
         .unwrap();

@@ -165,7 +165,9 @@ impl Sent {
     pub(super) fn check_dead_letters(&self, bucket: &Path) {
         for consumer in ["archive", "live"] {
             let mut found = BTreeMap::new();
-            for (name, bytes) in files(&bucket.join("dead-letter").join(consumer)) {
+            let folder = bucket.join("dead-letter").join(consumer);
+            std::fs::create_dir_all(&folder).unwrap();
+            for (name, bytes) in files(&folder) {
                 let letter: Value = serde_json::from_slice(&bytes).unwrap();
                 assert_eq!(letter["consumer"], consumer);
                 found.insert(

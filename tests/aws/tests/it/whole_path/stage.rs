@@ -40,7 +40,7 @@ impl Stage {
         let launch = launch("onepixel-ingest", &endpoints, &bucket)
             .env("ONEPIXEL_STREAM", "events")
             .env("ONEPIXEL_ACK", "before")
-            .timeout(Duration::from_secs(20))
+            .timeout(Duration::from_secs(60))
             .environments(4);
         let chaos = Chaos { seed, recycle_one_in: 300, ..Chaos::default() };
         let ingest = Arc::new(Function::with_chaos(launch, chaos).unwrap());
@@ -50,7 +50,7 @@ impl Stage {
     /// Starts both consumers, each behind a mapping of its own.
     pub(super) async fn consume(&self, seed: u64) -> Consumers {
         let function = |name: &str, kill_one_in| {
-            let launch = launch(name, &self.endpoints, &self.bucket).timeout(Duration::from_secs(10));
+            let launch = launch(name, &self.endpoints, &self.bucket).timeout(Duration::from_secs(60));
             let chaos =
                 Chaos { seed, kill_one_in, kill_within: Duration::from_millis(300), ..Chaos::default() };
             Arc::new(Function::with_chaos(launch.environments(6), chaos).unwrap())
