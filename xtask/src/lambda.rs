@@ -44,7 +44,7 @@ pub(crate) fn build(workspace: &Workspace, words: &[String]) -> anyhow::Result<b
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(folder.join("bin")).chain(std::env::split_paths(&path)))?;
-    let mut build = program("cargo-lambda", &["lambda", "build", "--locked", "--profile", "lambda"]);
+    let mut build = program("cargo-lambda", &["lambda", "build", "--locked", "--profile", "function"]);
     build.args(["--package", "onepixel-aws", "--bins", "--output-format", "zip", processor.flag]);
     build.arg("--lambda-dir").arg(&built).current_dir(&workspace.root).env("PATH", path);
     run(&mut build).context("the functions cannot be built")?;
