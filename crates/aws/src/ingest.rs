@@ -8,7 +8,7 @@
 //!
 //! In both an invocation has a deadline below the function's own; a line that Kinesis has not taken by then goes into the
 //! bucket ([`dead_letter`]), which is durable, too. Where an environment serves several invocations at once, lines that wait
-//! together go in one call ([`outbox`]). What failed is counted ([`Counters`]):
+//! together go in one call ([`mod@outbox`]). What failed is counted ([`Counters`]):
 //!
 //! | metric | counts |
 //! |---|---|
