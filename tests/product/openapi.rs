@@ -14,6 +14,7 @@ const RESOURCES: [&str; 21] = [
     "DELETE /api/v1/links/{id}",
     "DELETE /api/v1/session",
     "DELETE /api/v1/tokens/{id}",
+    "GET /api/v1/capabilities",
     "GET /api/v1/event/{offset}",
     "GET /api/v1/links",
     "GET /api/v1/live",

@@ -3,6 +3,7 @@
 //! Two sources side by side: what the gateway remembers in memory (refusals, and a sample of what was stored, with the raw
 //! query), and the last records of the stream (everything that was stored). A request that both know stands once.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -107,12 +108,13 @@ pub(super) async fn list(
     requests.retain(|request| {
         (id.is_none() || request.event_id == id) && (address.is_none() || request.address == address)
     });
-    requests.sort_by_key(|request| std::cmp::Reverse((request.at_ms, request.offset)));
+    // Stable: of one millisecond's, the one that was answered last stays first.
+    requests.sort_by_key(|request| Reverse(request.at_ms));
     requests.truncate(limit);
     Ok(Json(requests))
 }
 
-/// What is remembered with the event it became, and every other record.
+/// What is remembered with the event it became, and every other record; each the newest first.
 fn joined(remembered: Vec<Arc<LastRequest>>, records: &[Record], edge: &Edge) -> Vec<RequestState> {
     let mut by_id: HashMap<String, RequestState> = HashMap::with_capacity(records.len());
     for record in records {
@@ -125,7 +127,9 @@ fn joined(remembered: Vec<Arc<LastRequest>>, records: &[Record], edge: &Edge) ->
         let event = request.event_id.and_then(|id| by_id.remove(&id.to_string()));
         requests.push(with_query(&request, event));
     }
-    requests.extend(by_id.into_values());
+    let mut others: Vec<RequestState> = by_id.into_values().collect();
+    others.sort_by_key(|request| Reverse(request.offset));
+    requests.extend(others);
     requests
 }
 
