@@ -1,7 +1,8 @@
 //! The newest events, as lines.
 //!
-//! At most one BatchWriteItem for each batch of records, whatever its size: the list shows what comes in, the archive has
-//! everything. The key of an event is the same whenever it is written, so that a batch that comes again writes the same items.
+//! A batch of records adds a few to each site's list and to that of all sites, whatever its size: the lists show what
+//! comes in, the archive has everything. The key of an event is the same whenever it is written, so that a batch that comes
+//! again writes the same items.
 
 use std::collections::HashMap;
 
@@ -14,8 +15,10 @@ use super::table::{Backoff, Failed, Table, attributes, failed};
 
 /// Items of one BatchWriteItem: DynamoDB's limit.
 const ITEMS_MAX: usize = 25;
-/// Events in them, each under its site and under all.
+/// Events that a batch adds to one list: with one site, all of them go in one call.
 pub const EVENTS_MAX: usize = ITEMS_MAX / 2;
+/// Items that a batch adds to all lists: where it has more sites than there is room for, the newest.
+pub const KEPT_MAX: usize = 4 * ITEMS_MAX;
 /// A longer line is kept without what makes lines long: one write unit takes a kilobyte.
 const LINE_BYTES_MAX: usize = 4096;
 
@@ -35,21 +38,15 @@ impl Recent {
         Self { id: event.id, received_at: event.received_at, site: event.site.clone().into_owned(), line }
     }
 
-    fn requests(&self, ttl_s: i64) -> Result<Vec<WriteRequest>, Failed> {
+    /// Puts it into the list of its site, or into that of all.
+    fn request(&self, site: Option<&str>, ttl_s: i64) -> Result<WriteRequest, Failed> {
         let w = keys::recent_shard(self.id);
-        let expires = self.received_at.ms() / 1000 + ttl_s;
-        [Some(self.site.as_str()), None]
-            .into_iter()
-            .map(|site| {
-                let key =
-                    Key { pk: keys::recent_pk(site, w), sk: keys::recent_sk(self.received_at, self.id) };
-                let mut item = attributes(key, expires);
-                item.insert(LINE.to_owned(), AttributeValue::S(self.line.clone()));
-                let put = PutRequest::builder().set_item(Some(item)).build();
-                let put = put.map_err(|error| Failed { reason: error.to_string(), passes: false })?;
-                Ok(WriteRequest::builder().put_request(put).build())
-            })
-            .collect()
+        let key = Key { pk: keys::recent_pk(site, w), sk: keys::recent_sk(self.received_at, self.id) };
+        let mut item = attributes(key, self.received_at.ms() / 1000 + ttl_s);
+        item.insert(LINE.to_owned(), AttributeValue::S(self.line.clone()));
+        let put = PutRequest::builder().set_item(Some(item)).build();
+        let put = put.map_err(|error| Failed { reason: error.to_string(), passes: false })?;
+        Ok(WriteRequest::builder().put_request(put).build())
     }
 }
 
@@ -76,11 +73,31 @@ pub async fn keep(
     events.sort_by_key(|event| (std::cmp::Reverse(event.received_at), event.id));
     // DynamoDB refuses a batch that names an item twice.
     events.dedup_by_key(|event| (event.received_at, event.id));
-    events.truncate(EVENTS_MAX);
-    let requests = events.iter().map(|event| event.requests(ttl_s));
-    let mut requests: Vec<WriteRequest> =
-        requests.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-    let items = requests.len();
+    let requests = chosen(&events).into_iter().map(|(event, site)| event.request(site, ttl_s));
+    let requests: Vec<WriteRequest> = requests.collect::<Result<_, _>>()?;
+    for part in requests.chunks(ITEMS_MAX) {
+        write(table, part.to_vec(), deadline).await?;
+    }
+    Ok(requests.len())
+}
+
+/// The newest of all and the newest of each site, of events that are sorted so.
+fn chosen(events: &[Recent]) -> Vec<(&Recent, Option<&str>)> {
+    let mut chosen: Vec<_> = events.iter().take(EVENTS_MAX).map(|event| (event, None)).collect();
+    let mut of_sites: HashMap<&str, usize> = HashMap::new();
+    for event in events {
+        let count = of_sites.entry(&event.site).or_default();
+        *count += 1;
+        if *count <= EVENTS_MAX {
+            chosen.push((event, Some(event.site.as_str())));
+        }
+    }
+    chosen.truncate(KEPT_MAX);
+    chosen
+}
+
+/// Writes the items of one call, those again that were not processed.
+async fn write(table: &Table, mut requests: Vec<WriteRequest>, deadline: Instant) -> Result<(), Failed> {
     let mut backoff = Backoff::default();
     while !requests.is_empty() {
         let asked = HashMap::from([(table.name().to_owned(), requests.clone())]);
@@ -98,5 +115,38 @@ pub async fn keep(
             return Err(failure);
         }
     }
-    Ok(items)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(sites: &[(&str, usize)], in_all: usize, in_sites: &[(&str, usize)]) {
+        let event = |site: &&str, ms: usize| Recent {
+            id: EventId::at(Time::from_ms(ms as i64), [7; 10]),
+            received_at: Time::from_ms(ms as i64),
+            site: (*site).to_owned(),
+            line: String::new(),
+        };
+        let events: Vec<Recent> =
+            sites.iter().flat_map(|(site, count)| (0..*count).map(move |ms| event(site, ms))).collect();
+        let chosen = chosen(&events);
+        let of = |site: Option<&str>| chosen.iter().filter(|(_, list)| *list == site).count();
+        assert_eq!(of(None), in_all);
+        for (site, count) in in_sites {
+            assert_eq!(of(Some(site)), *count, "{site}");
+        }
+        assert!(chosen.len() <= KEPT_MAX);
+    }
+
+    #[test]
+    fn a_quiet_site_has_its_place_beside_a_busy_one() {
+        check(&[], 0, &[]);
+        check(&[("a", 3)], 3, &[("a", 3)]);
+        check(&[("busy", 500), ("quiet", 1)], 12, &[("busy", 12), ("quiet", 1)]);
+        let names: Vec<String> = (0..200).map(|n| n.to_string()).collect();
+        let many: Vec<(&str, usize)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+        check(&many, 12, &[("0", 1), ("87", 1), ("88", 0)]);
+    }
 }

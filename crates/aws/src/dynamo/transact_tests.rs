@@ -7,6 +7,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use super::*;
+use crate::dynamo::recent::{EVENTS_MAX, KEPT_MAX};
 
 fn event(ms: i64, random: u8, site: String, page: String, agent: &'static str, class: Class) -> Countable {
     let at = Time::from_ms(1_770_757_445_123 + ms);
@@ -119,7 +120,8 @@ fn units(sites: u32, batch: usize) -> f64 {
         let time = |event: usize| i64::try_from((at * batch + event) * 60).unwrap();
         let events: Vec<_> = (0..batch).map(|event| visit(&mut rng, sites, time(event))).collect();
         let items: usize = chunks(events).iter().map(|chunk| chunk.len() + sum(chunk).len()).sum();
-        units += 2 * items + 2 * batch.min(super::super::recent::EVENTS_MAX);
+        let of_sites = batch.min(EVENTS_MAX * usize::try_from(sites).unwrap());
+        units += 2 * items + (batch.min(EVENTS_MAX) + of_sites).min(KEPT_MAX);
     }
     units as f64 / (batches * batch) as f64
 }

@@ -197,7 +197,7 @@ fn faults() -> Plan {
         hang: Duration::from_secs(3),
         entry_failure_one_in: 15,
         shard_rate: Some(ShardRate {
-            records_per_second: if requests() > 1000 { 40.0 } else { 10.0 },
+            records_per_second: if requests() > 1000 { 40.0 } else { 3.0 },
             bytes_per_second: 1_048_576.0,
         }),
         ..Plan::default()
