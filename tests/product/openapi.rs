@@ -10,7 +10,7 @@ use crate::harness::tools::schemathesis;
 use crate::harness::{Launch, folder, shared};
 
 /// Resources that are described.
-const RESOURCES: [&str; 21] = [
+const RESOURCES: [&str; 22] = [
     "DELETE /api/v1/links/{id}",
     "DELETE /api/v1/session",
     "DELETE /api/v1/tokens/{id}",
