@@ -101,9 +101,9 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The path, without query string and fragment.
+    /// The path, without query string and fragment; addresses of apps may have none.
     pub(super) fn path(&self, flags: &mut Flags) -> Option<Cow<'_, str>> {
-        let path = self.url.as_ref()?.path();
+        let path = Some(self.url.as_ref()?.path()).filter(|path| !path.is_empty())?;
         Some(text::cut(Cow::Borrowed(path), limits::URL_BYTES_MAX, flags))
     }
 
@@ -321,6 +321,9 @@ mod tests {
     fn reads_referrers() {
         let a = "https://www.google.com/";
         referrer(a, (Some(a), Some("www.google.com"), Some("/")), &[]);
+        let (no_path, no_host) = ("android-app://com.Slack", "app.example.comhttps://");
+        referrer(no_path, (Some(no_path), Some("com.slack"), None), &[]);
+        referrer(no_host, (Some(no_host), None, None), &[]);
         referrer("Google.com", (Some("Google.com"), Some("google.com"), Some("/")), &[]);
         referrer(
             "android-app://com.Slack/",
