@@ -233,7 +233,7 @@ async fn troubled(ack: &str, chaos: Chaos) -> Outcome {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fire_and_forget_loses_a_large_share() {
     let stage = Stage::set().await;
-    let plan = Plan { seed: SEED, delay: 20 * MS, ..Plan::default() };
+    let plan = Plan { seed: SEED, delay: 50 * MS, ..Plan::default() };
     let proxy = FaultProxy::start(&stage.servers.endpoints().kinesis, plan).await.unwrap();
     let launch = stage.launch(env!("CARGO_BIN_EXE_fire_and_forget").into(), "after", proxy.url());
     // A page that is seen now and then: every third hit is the last one before its environment is taken away.
