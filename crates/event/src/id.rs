@@ -41,6 +41,12 @@ impl EventId {
         self.0.into_bytes()
     }
 
+    /// The moment in an id of ours: a UUIDv7 begins with its milliseconds (RFC 9562). Of a client's id it means nothing.
+    pub fn made_at(self) -> Time {
+        let [a, b, c, d, e, f, ..] = self.bytes();
+        Time::from_ms(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+
     /// Writes the 36 characters without allocating.
     pub fn encode(self, buffer: &mut [u8; 36]) -> &str {
         self.0.hyphenated().encode_lower(buffer)

@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use onepixel_archive::Archive;
-use onepixel_event::Time;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
@@ -76,7 +75,6 @@ impl DeadLetters {
 
 /// The day is that of the event's id, which is as good as any: it only sorts the folder.
 fn name_of(offer: &Offer) -> String {
-    let ms = offer.id.bytes()[..6].iter().fold(0_i64, |ms, byte| ms << 8 | i64::from(*byte));
-    let at = Time::from_ms(ms).to_string();
+    let at = offer.id.made_at().to_string();
     format!("{FOLDER}/{}/{}.ndjson", at.get(..10).unwrap_or_default(), offer.id)
 }

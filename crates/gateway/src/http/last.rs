@@ -127,7 +127,8 @@ impl Gateway {
         let last = &self.shared.metrics.last;
         let Some((reason, event_id)) = told(outcome) else { return };
         let now = match outcome {
-            Outcome::Stored(id) => made_at(*id),
+            // Spares the hot path a look at the clock.
+            Outcome::Stored(id) => id.made_at(),
             _ => self.now(),
         };
         let (budget, per_s) = match reason {
@@ -154,12 +155,6 @@ impl Gateway {
             headers: if may_know { headers(&request.headers) } else { Vec::new() },
         });
     }
-}
-
-/// When we made an id: a UUIDv7 begins with its milliseconds (RFC 9562). Spares the hot path a look at the clock.
-fn made_at(id: EventId) -> Time {
-    let [a, b, c, d, e, f, ..] = id.bytes();
-    Time::from_ms(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
 }
 
 /// The reason and the first id of what is worth remembering.
@@ -248,7 +243,7 @@ mod tests {
     #[test]
     fn an_id_tells_when_it_was_made() {
         let at = Time::from_ms(1_770_757_445_123);
-        assert_eq!(made_at(EventId::fresh(at)), at);
+        assert_eq!(EventId::fresh(at).made_at(), at);
     }
 
     #[test]
