@@ -25,6 +25,7 @@ mod marks;
 mod os_disk;
 mod queue;
 mod reader;
+mod recent;
 mod record;
 mod recovery;
 mod retention;

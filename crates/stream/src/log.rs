@@ -171,7 +171,12 @@ impl Log {
     }
 
     /// Writes a frame of `records` records: `frame` starts with room for its header. `keys` are those in it.
-    pub(crate) fn write(&mut self, frame: &mut [u8], records: u32, keys: &[Key]) -> Result<(), WriteError> {
+    pub(crate) fn write(
+        &mut self,
+        frame: &mut [u8],
+        records: u32,
+        keys: &[Key],
+    ) -> Result<Header, WriteError> {
         self.make_room(frame.len() as u64)?;
         let now_ms = (self.clock)();
         let Some(active) = &mut self.active else {
@@ -192,7 +197,7 @@ impl Log {
         active.newest_ms = active.newest_ms.max(now_ms);
         active.keys.extend_from_slice(keys);
         self.written = header.end();
-        Ok(())
+        Ok(header)
     }
 
     /// Makes everything that was written durable. After an error the log must not go on.

@@ -1,7 +1,7 @@
 //! Readers: durable records in offset order, from any offset, following the end.
 //!
-//! Checks every byte it hands out. Sees no record that is not durable. Keeps no position for its owner, and
-//! removes nothing.
+//! Sees no record that is not durable. Takes the newest frames from memory, all else from the disk, where it checks every
+//! byte that it hands out. Keeps no position for its owner, and removes nothing.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
 
 use crate::disk::{Disk, DiskFile};
 use crate::frame::Header;
-use crate::state::Published;
 use crate::tail::{Folder, Tail};
 use crate::walk::{Step, Walk};
 use crate::{Offset, OpenError, ReadError, Record, record, segment};
@@ -52,22 +50,8 @@ struct Frame {
 }
 
 impl Reader {
-    pub(crate) fn live(
-        disk: Arc<dyn Disk>,
-        dir: PathBuf,
-        published: watch::Receiver<Published>,
-        from: Offset,
-    ) -> Self {
-        Self {
-            disk,
-            dir,
-            tail: Tail::Live(published),
-            next: from,
-            stable: 0,
-            segment: None,
-            frame: None,
-            rest: Duration::ZERO,
-        }
+    pub(crate) fn live(disk: Arc<dyn Disk>, dir: PathBuf, tail: Tail, from: Offset) -> Self {
+        Self { disk, dir, tail, next: from, stable: 0, segment: None, frame: None, rest: Duration::ZERO }
     }
 
     /// Reads a folder whose writer may be another process, or none. Takes no lock and never writes; follows the
@@ -162,7 +146,10 @@ impl Reader {
                 self.next += 1;
                 return Ok(record);
             }
-            self.frame = Some(self.read_frame(end)?);
+            self.frame = match self.tail.recent(self.next) {
+                Some((header, body)) if header.end() <= end => Some(Frame::new(&header, body)),
+                _ => Some(self.read_frame(end)?),
+            };
         }
     }
 
@@ -171,8 +158,8 @@ impl Reader {
         loop {
             let next = self.next;
             let mut segment = match self.segment.take() {
-                Some(segment) => segment,
-                None => self.locate()?,
+                Some(segment) if segment.walk.offset() == next => segment,
+                before => self.locate(before)?,
             };
             if next >= self.stable {
                 segment.walk.refresh();
@@ -195,14 +182,18 @@ impl Reader {
         }
     }
 
-    /// Opens the segment that holds the next offset, at its frame.
-    fn locate(&self) -> Result<Segment, ReadError> {
+    /// Opens the segment that holds the next offset, at its frame; goes on in the one before if that is it.
+    fn locate(&self, before: Option<Segment>) -> Result<Segment, ReadError> {
         let bases = segment::list(self.disk.as_ref(), &self.dir).map_err(ReadError::io(&self.dir))?;
         let Some(base) = bases.iter().rev().find(|base| **base <= self.next) else {
             let oldest = bases.first().copied().unwrap_or_else(|| self.tail.end());
             return Err(ReadError::Gone { offset: self.next, oldest });
         };
-        let mut segment = self.enter(*base)?;
+        let is_in = |segment: &Segment| segment.base == *base && segment.walk.offset() <= self.next;
+        let mut segment = match before.filter(is_in) {
+            Some(segment) => segment,
+            None => self.enter(*base)?,
+        };
         segment.walk.skip_to(segment.file.as_ref(), self.next).map_err(ReadError::io(&segment.path))?;
         Ok(segment)
     }
@@ -286,8 +277,11 @@ pub fn extent(disk: Arc<dyn Disk>, dir: &Path) -> Result<Range<Offset>, OpenErro
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::watch;
+
     use super::*;
     use crate::disk::Access;
+    use crate::state::Published;
     use crate::{OsDisk, Records};
 
     fn frame(base: Offset, payload: &[u8]) -> Vec<u8> {
@@ -313,7 +307,8 @@ mod tests {
         file.write_at(&[&segment::header(0, 0)[..], &first, &taken_back].concat(), 0).unwrap();
 
         let published = watch::Sender::new(Published { oldest: 0, durable: 1, closed: false });
-        let mut reader = Reader::live(Arc::new(OsDisk), dir.path().to_owned(), published.subscribe(), 0);
+        let tail = Tail::Live(published.subscribe(), Arc::default());
+        let mut reader = Reader::live(Arc::new(OsDisk), dir.path().to_owned(), tail, 0);
         assert_eq!(reader.next(10, 1000).await.unwrap()[0].payload, "first");
 
         file.truncate(end as u64).unwrap();
@@ -328,7 +323,8 @@ mod tests {
         let file = OsDisk.open(&segment::path(dir.path(), 0), Access::Create).unwrap();
         file.write_at(&[&segment::header(0, 0)[..], &frame(0, b"first")].concat(), 0).unwrap();
         let published = watch::Sender::new(Published { oldest: 0, durable: 0, closed: true });
-        let mut reader = Reader::live(Arc::new(OsDisk), dir.path().to_owned(), published.subscribe(), 0);
+        let tail = Tail::Live(published.subscribe(), Arc::default());
+        let mut reader = Reader::live(Arc::new(OsDisk), dir.path().to_owned(), tail, 0);
         assert!(matches!(reader.next(10, 1000).await, Err(ReadError::Closed)));
     }
 }

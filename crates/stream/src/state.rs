@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
 use crate::Offset;
 use crate::log::Log;
 use crate::queue::Queue;
+use crate::recent::Recent;
 use crate::space::Space;
 
 /// A look at the log.
@@ -62,6 +63,8 @@ pub(crate) struct Shared {
     pub space: Space,
     /// What readers follow.
     pub published: watch::Sender<Published>,
+    /// What readers that keep up take from memory.
+    pub recent: Arc<Recent>,
     /// Every consumer has finished what lies below.
     pub released: AtomicU64,
     /// The disk refused a write for lack of space, whatever it says about its free space.
@@ -82,6 +85,7 @@ impl Shared {
             queue,
             space,
             published: watch::Sender::new(published),
+            recent: Arc::default(),
             released: AtomicU64::new(0),
             exhausted: AtomicBool::new(false),
             is_quick: AtomicBool::new(false),

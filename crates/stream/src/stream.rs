@@ -13,6 +13,7 @@ use crate::recovery::Found;
 use crate::retention::Retention;
 use crate::space::Space;
 use crate::state::{Cut, Recovered, Shared, State};
+use crate::tail::Tail;
 use crate::writer::{self, Writer, load_keys};
 use crate::{AppendError, Clock, Offset, OpenError, Reader, Settings, recovery, segment};
 
@@ -101,8 +102,8 @@ impl Stream {
     /// Reads from an offset on, following the durable end.
     pub fn reader(&self, from: Offset) -> Reader {
         let handle = &self.handle;
-        let published = handle.shared.published.subscribe();
-        Reader::live(Arc::clone(&handle.disk), handle.settings.dir.clone(), published, from)
+        let tail = Tail::Live(handle.shared.published.subscribe(), Arc::clone(&handle.shared.recent));
+        Reader::live(Arc::clone(&handle.disk), handle.settings.dir.clone(), tail, from)
     }
 
     /// A look at the log. Cheap: asks the disk for its free space a few times a second at most.

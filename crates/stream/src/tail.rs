@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use bytes::Bytes;
+
 use crate::disk::Disk;
+use crate::frame::Header;
 use crate::marks::{DURABLE, Durable};
+use crate::recent::Recent;
 use crate::state::Published;
 use crate::{Offset, OpenError, ReadError, recovery, segment};
 
@@ -18,7 +22,7 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 /// What a reader follows.
 pub(crate) enum Tail {
     /// The writer in this process.
-    Live(watch::Receiver<Published>),
+    Live(watch::Receiver<Published>, Arc<Recent>),
     /// A folder that another process may write.
     Folder(Folder),
 }
@@ -35,7 +39,7 @@ impl Tail {
     /// Offset of the first record that is kept, as last seen.
     pub(crate) fn oldest(&self) -> Offset {
         match self {
-            Self::Live(published) => published.borrow().oldest,
+            Self::Live(published, _) => published.borrow().oldest,
             Self::Folder(folder) => folder.oldest,
         }
     }
@@ -43,15 +47,23 @@ impl Tail {
     /// Offset after the last durable record, as last seen.
     pub(crate) fn end(&self) -> Offset {
         match self {
-            Self::Live(published) => published.borrow().durable,
+            Self::Live(published, _) => published.borrow().durable,
             Self::Folder(folder) => folder.end,
+        }
+    }
+
+    /// The frame that holds this offset, if it is in memory.
+    pub(crate) fn recent(&self, offset: Offset) -> Option<(Header, Bytes)> {
+        match self {
+            Self::Live(_, recent) => recent.find(offset),
+            Self::Folder(_) => None,
         }
     }
 
     /// Looks again; true when nothing will be appended any more.
     pub(crate) fn look(&mut self) -> Result<bool, ReadError> {
         match self {
-            Self::Live(published) => Ok(published.borrow_and_update().closed),
+            Self::Live(published, _) => Ok(published.borrow_and_update().closed),
             Self::Folder(folder) => folder.look().map(|()| false),
         }
     }
@@ -59,7 +71,7 @@ impl Tail {
     /// Waits until looking again may show something new.
     pub(crate) async fn changed(&mut self) -> Result<(), ReadError> {
         match self {
-            Self::Live(published) => published.changed().await.map_err(|_| ReadError::Closed),
+            Self::Live(published, _) => published.changed().await.map_err(|_| ReadError::Closed),
             Self::Folder(_) => {
                 tokio::time::sleep(POLL_EVERY).await;
                 Ok(())

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::disk::DiskFile;
+use crate::frame::HEADER_BYTES;
 use crate::inbox::{Inbox, Pending, Settled};
 use crate::keys::KeyIndex;
 use crate::log::{Log, WriteError};
@@ -183,7 +184,12 @@ impl Writer {
         }
         let bytes = &mut frame.records.bytes;
         match self.log.write(bytes, records, &self.fresh) {
-            Ok(()) => {
+            Ok(header) => {
+                if self.shared.published.receiver_count() > 0 {
+                    self.shared.recent.keep(header, &bytes[HEADER_BYTES..]);
+                } else {
+                    self.shared.recent.clear();
+                }
                 self.committed_bytes += bytes.len() as u64;
                 self.shared.space.spend(bytes.len() as u64);
                 self.shared.exhausted.store(false, Ordering::Relaxed);

@@ -8,6 +8,7 @@ mod corruption;
 mod crash;
 mod faults;
 mod golden;
+mod keeping_up;
 mod lanes;
 mod model;
 mod retention;
