@@ -69,6 +69,9 @@ impl Checkpoint {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Content { version: VERSION, ..Content::default() }
             }
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return Err(CheckpointError::Unusable { path, reason: error.to_string() });
+            }
             Err(source) => return Err(CheckpointError::Io { path, source }),
         };
         Ok(Self { path, content })
@@ -220,16 +223,18 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_relied_on_is_refused_by_name() {
-        fn check(text: &str, expected: &str) {
-            let dir = tempfile::tempdir().unwrap();
+        fn check(text: impl AsRef<[u8]>, expected: &str) {
+            let (dir, text) = (tempfile::tempdir().unwrap(), text.as_ref());
             std::fs::write(dir.path().join("archive.json"), text).unwrap();
             let error = Checkpoint::open(dir.path(), "archive").unwrap_err().to_string();
-            assert!(error.contains("archive.json") && error.contains(expected), "{text:?}: {error}");
+            let shown = text.escape_ascii();
+            assert!(error.contains("archive.json") && error.contains(expected), "{shown}: {error}");
             assert!(error.contains("Put back a copy"), "{error}");
         }
         check("", "EOF");
         check("{\"version\":1,\"partition\":0,\"comm", "EOF");
         check("\0\0\0\0\0\0\0\0", "expected value");
+        check(b"{\"version\":\xff", "UTF-8");
         check("{\"version\":2,\"anything\":true}", "version 2");
         check("{\"version\":1,\"partition\":0,\"committed\":-1,\"intent\":null}", "-1");
         check("{\"version\":1,\"partition\":0,\"committed\":9,\"intent\":9}", "not after");

@@ -25,11 +25,11 @@ mod tokens;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Query};
-use axum::http::StatusCode;
 use axum::http::request::Parts as RequestParts;
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use axum::{Json, Router};
 use onepixel_view::View;
 use serde::Serialize;
@@ -76,8 +76,21 @@ pub(crate) fn routes(dashboard: Dashboard) -> Result<Router, OpenError> {
     let api = Arc::new(Api { view, access, edge, local, stop });
     let (router, document) = resources(&api).split_for_parts();
     let document = openapi::Document::new(&document).map_err(OpenError::Document)?;
-    let router = router.route(openapi::PATH, get(move || openapi::show(document.clone())));
+    let router = router
+        .route(openapi::PATH, get(move || openapi::show(document.clone())))
+        .method_not_allowed_fallback(other_method)
+        .route("/api/{*rest}", any(other_path));
     Ok(router.layer(DefaultBodyLimit::max(body::BODY_BYTES_MAX)).with_state(api))
+}
+
+async fn other_path(uri: Uri) -> Problem {
+    let text = format!("there is no {}: GET {} describes every resource", uri.path(), openapi::PATH);
+    Problem(StatusCode::NOT_FOUND, text)
+}
+
+async fn other_method(method: Method, uri: Uri) -> Problem {
+    let text = format!("{} does not answer {method}: the header Allow says what it answers", uri.path());
+    Problem(StatusCode::METHOD_NOT_ALLOWED, text)
 }
 
 impl Api {

@@ -25,11 +25,11 @@ pub struct Settings {
     pub events_path: String,
     /// Requests per second over all callers; 0 is no limit.
     pub rate: u32,
-    /// Requests that may come at once over all callers; taken as 1 when it is 0 and `rate` is not.
+    /// Requests that may come at once over all callers; 0: what comes in a second.
     pub burst: u32,
     /// Requests per second of one client address (IPv6: of one /64); 0 is no limit.
     pub client_rate: u32,
-    /// Requests of one client that may come at once; taken as 1 when it is 0 and `client_rate` is not.
+    /// Requests of one client that may come at once; 0: what comes in a second.
     pub client_burst: u32,
     /// Peers whose `X-Forwarded-For` or `Forwarded` is believed.
     pub trusted_proxies: Vec<IpNet>,

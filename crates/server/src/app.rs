@@ -99,16 +99,16 @@ impl App {
     ) -> anyhow::Result<Self> {
         let clock = clock::system();
         let stream = open_stream(settings, data_dir, &clock)?;
-        let started = start_consumers(settings, data_dir, &stream, &clock)?;
+        let mut started = start_consumers(settings, data_dir, &stream, &clock);
+        let archived = started.archived(settings, data_dir);
         let elsewhere = match settings.archive.enabled {
             // What a consumer needs that could not be started stays in the stream.
             _ if !started.broken.is_empty() => Some(0),
             true => None,
-            false => Some(Checkpoint::open(&data_dir.checkpoint(), "archive")?.committed()),
+            false => Some(archived),
         };
         let (running, view) = (started.running, started.view);
         let gateway_metrics = onepixel_gateway::Metrics::default();
-        let archived = Checkpoint::open(&data_dir.checkpoint(), "archive")?.committed();
         let parts = Arc::new(Parts {
             stream: stream.clone(),
             progress: running.iter().map(|one| (one.name, one.progress.clone())).collect(),
@@ -316,31 +316,43 @@ impl Started {
         );
         self.broken.push((name, error));
     }
+
+    /// Where the archive was when this process started. Without it nobody knows what the archive still needs.
+    fn archived(&mut self, settings: &Settings, data_dir: &DataDir) -> Offset {
+        match Checkpoint::open(&data_dir.checkpoint(), "archive") {
+            Ok(checkpoint) => checkpoint.committed(),
+            Err(error) => {
+                // One that is run here has said so already.
+                if !settings.archive.enabled {
+                    self.broke("archive", &error.into());
+                }
+                0
+            }
+        }
+    }
 }
 
-fn start_consumers(
-    settings: &Settings,
-    data_dir: &DataDir,
-    stream: &Stream,
-    clock: &Clock,
-) -> anyhow::Result<Started> {
+fn start_consumers(settings: &Settings, data_dir: &DataDir, stream: &Stream, clock: &Clock) -> Started {
     let context = pipelines::Context { data_dir, stream, clock };
     let mut started = Started::default();
     if settings.archive.enabled {
-        match open_archive(settings, data_dir) {
-            Ok(sink) => {
-                let written = Written::new(clock.clone());
-                let sink = sink.telling(written.clone());
-                started.running.push(context.start(sink, pipelines::archive(settings))?);
+        let written = Written::new(clock.clone());
+        let running = open_archive(settings, data_dir)
+            .and_then(|sink| context.start(sink.telling(written.clone()), pipelines::archive(settings)));
+        match running {
+            Ok(running) => {
+                started.running.push(running);
                 started.objects = Some(written);
             }
             Err(error) => started.broke("archive", &error),
         }
     }
     if settings.live.enabled {
-        match open_live(settings, data_dir, clock) {
-            Ok((sink, store)) => {
-                started.running.push(context.start(sink, pipelines::live(settings))?);
+        let running = open_live(settings, data_dir, clock)
+            .and_then(|(sink, store)| Ok((context.start(sink, pipelines::live(settings))?, store)));
+        match running {
+            Ok((running, store)) => {
+                started.running.push(running);
                 started.view = Some(Arc::new(store));
             }
             Err(error) => started.broke("live", &error),
@@ -349,9 +361,12 @@ fn start_consumers(
     #[cfg(feature = "aws")]
     if !settings.relay.kinesis.is_empty() {
         let sink = onepixel_aws::relay::Relay::new(&settings.relay.kinesis);
-        started.running.push(context.start(sink, pipelines::relay(settings))?);
+        match context.start(sink, pipelines::relay(settings)) {
+            Ok(running) => started.running.push(running),
+            Err(error) => started.broke("relay", &error),
+        }
     }
-    Ok(started)
+    started
 }
 
 fn open_archive(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<ArchiveSink> {

@@ -19,6 +19,7 @@ use onepixel_consumer::{Checkpoint, DeadLetters};
 use onepixel_live::{Gap, LiveStore, Partition};
 use onepixel_stream::{Offset, OsDisk, ReadError, Reader, extent};
 
+use crate::cli::with_causes;
 use crate::clock;
 use crate::config::Settings;
 use crate::data_dir::DataDir;
@@ -36,7 +37,7 @@ const DAMAGE_MAX: usize = 100;
 /// Audits a data directory.
 pub(crate) async fn audit(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<Report> {
     let folder = data_dir.stream();
-    let live = if settings.live.enabled { Some(counted(settings, data_dir)?) } else { None };
+    let live = settings.live.enabled.then(|| counted(settings, data_dir));
     let before = Checkpoint::open(&data_dir.checkpoint(), "archive")?;
     let at = extent(Arc::new(OsDisk), &folder).with_context(|| {
         format!(
@@ -49,7 +50,12 @@ pub(crate) async fn audit(settings: &Settings, data_dir: &DataDir) -> anyhow::Re
     } else {
         None
     };
-    let live = live.map(|counted| audit_live(&counted, data_dir, &at)).transpose()?;
+    let live = match live {
+        None => None,
+        Some(Ok(counted)) => Some(audit_live(&counted, data_dir, &at)?),
+        // The archive is proved all the same.
+        Some(Err(error)) => Some(LiveReport::unreadable(with_causes(&error))),
+    };
     let relay = audit_relay(settings, data_dir, at.end)?;
     Ok(Report::new(at.end, archive, live, relay))
 }

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::config::{ConfigError, Layers, Loaded};
+use crate::data_dir::DATA_DIR;
 use crate::telemetry;
 
 /// A tracking pixel and event collector that never loses an event it acknowledged.
@@ -54,7 +55,7 @@ pub(crate) struct Global {
         value_name = "DIR",
         global = true,
         env = "ONEPIXEL_DATA_DIR",
-        default_value = "./onepixel-data"
+        default_value = DATA_DIR
     )]
     data_dir: PathBuf,
     /// How log lines look
@@ -225,8 +226,8 @@ fn closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-#[expect(clippy::print_stderr, reason = "the command line talks to its user on stderr")]
+/// The exit code tells it, too, when nobody reads stderr.
 fn complain(message: &str, code: u8) -> ExitCode {
-    eprintln!("onepixel: {message}");
+    writeln!(std::io::stderr().lock(), "onepixel: {message}").unwrap_or_default();
     ExitCode::from(code)
 }

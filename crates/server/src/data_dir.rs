@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// Where it is unless somebody says otherwise.
+pub(crate) const DATA_DIR: &str = "./onepixel-data";
+
 /// The data directory. Only paths; each part creates and owns its own files.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDir(PathBuf);
@@ -9,6 +12,11 @@ pub(crate) struct DataDir(PathBuf);
 impl DataDir {
     pub(crate) fn new(path: &Path) -> Self {
         Self(path.to_owned())
+    }
+
+    /// The folder itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// The durable log.

@@ -1,6 +1,6 @@
 //! `onepixel demo`: a server on a folder that goes at the end, and somebody who visits it.
 //!
-//! Honest about what is made up: the visitors are invented, everything else is the product. The last day is written through
+//! Honest about what is made up: the visitors are invented, everything else is the product. The last two days are written through
 //! ingest and the stream before the doors open, with the clock of ingest set back to each hit's moment, as the doors
 //! themselves only know now. What comes afterwards goes through the front door over loopback, like any hit.
 
@@ -19,19 +19,23 @@ use crate::data_dir::DataDir;
 use crate::{clock, run};
 use traffic::Traffic;
 
-/// How far back the made-up past reaches, in milliseconds.
-const PAST_MS: u64 = 24 * 3600 * 1000;
+/// How far back the made-up past reaches, in milliseconds: the dashboard shows a day, which begins with a full hour, and
+/// compares it with the one before.
+const PAST_MS: u64 = 50 * 3600 * 1000;
 const SEED: u64 = 20;
 
 /// What a demo sets over every other setting: nothing may reach out of its folder, and the addresses of its visitors
 /// are told as a proxy on this machine would tell them.
-pub(crate) fn settings() -> [(String, String); 9] {
+pub(crate) fn settings() -> [(String, String); 11] {
     [
         ("archive.enabled", "true"),
         ("archive.url", ""),
         ("archive.batch_window", "10s"),
         ("dashboard.enabled", "true"),
         ("dashboard.listen", ""),
+        // Its visitors are in this process and speak plain HTTP.
+        ("gateway.tls_cert", ""),
+        ("gateway.tls_key", ""),
         ("gateway.trusted_proxies", "127.0.0.0/8, ::1"),
         ("gateway.write_keys", "[]"),
         ("live.enabled", "true"),

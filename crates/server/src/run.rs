@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::Settings;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DATA_DIR, DataDir};
 use crate::snippet::Addresses;
 
 /// From the first signal to the exit: below the 30 s that service managers usually grant.
@@ -38,7 +39,12 @@ pub(crate) fn serve(
     let app =
         App::open(settings, data_dir, dashboard.is_some(), gateway.local_addr()?.port(), connections_max)?;
     let own = dashboard.as_ref().map(TcpListener::local_addr).transpose()?;
-    banner(settings, data_dir, gateway.local_addr()?, own, app.sign_in_token(settings).as_ref())?;
+    let listening = gateway.local_addr()?;
+    // A stdout that nobody reads, or on a full disk, is no reason to take no events.
+    if let Err(error) = banner(settings, data_dir, listening, own, app.sign_in_token(settings).as_ref()) {
+        tracing::warn!(%error, "cannot print where to look; `onepixel access reset` prints a sign-in link");
+    }
+    tracing::info!("listening on {}://{listening}", scheme(settings));
     let stop = CancellationToken::new();
     beside(reachable(gateway.local_addr()?), stop.clone())?;
     runtime.block_on(until_stopped(app, gateway, dashboard, stop))
@@ -111,15 +117,15 @@ fn banner(
     gateway: SocketAddr,
     own: Option<SocketAddr>,
     token: Option<&Secret>,
-) -> anyhow::Result<()> {
-    let (gateway, listening) = (reachable(gateway), gateway);
+) -> std::io::Result<()> {
+    let gateway = reachable(gateway);
     let own = own.map(reachable);
     let archive = match settings.archive.url.as_str() {
         _ if !settings.archive.enabled => "off".to_owned(),
         "" => data_dir.archive().display().to_string(),
         url => url.to_owned(),
     };
-    let scheme = if settings.gateway.tls_cert.is_empty() { "http" } else { "https" };
+    let scheme = scheme(settings);
     let mut out = std::io::stdout().lock();
     if settings.dashboard.enabled {
         let token = token.map(|token| format!("?token={}", token.text())).unwrap_or_default();
@@ -131,10 +137,31 @@ fn banner(
     writeln!(out, "Snippet    {}", at.image("my-site"))?;
     writeln!(out, "Stream     {}", data_dir.stream().display())?;
     writeln!(out, "Archive    {archive}")?;
-    writeln!(out, "Stop with Ctrl-C. Prove that nothing was lost with: onepixel audit")?;
-    out.flush()?;
-    tracing::info!("listening on {scheme}://{listening}");
-    Ok(())
+    writeln!(out, "Stop with Ctrl-C. Prove that nothing was lost with: {}", proof(settings, data_dir))?;
+    out.flush()
+}
+
+/// The audit of this server, as it is typed in the folder where the server was started.
+fn proof(settings: &Settings, data_dir: &DataDir) -> String {
+    let mut command = String::from("onepixel audit");
+    if data_dir.path() != Path::new(DATA_DIR) {
+        command.push_str(&format!(" --data-dir {}", shell(&data_dir.path().display().to_string())));
+    }
+    if !settings.archive.url.is_empty() {
+        command.push_str(&format!(" --archive {}", shell(&settings.archive.url)));
+    }
+    command
+}
+
+/// One word for a shell.
+fn shell(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-:@%+=,".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// How the gateway is spoken to.
+pub(crate) fn scheme(settings: &Settings) -> &'static str {
+    if settings.gateway.tls_cert.is_empty() { "http" } else { "https" }
 }
 
 /// An address that a browser on this machine can open: who listens on every address is reached on loopback.
@@ -145,4 +172,22 @@ pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
         host => host,
     };
     SocketAddr::new(host, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_proof_is_typed_as_it_is_printed() {
+        fn check(data_dir: &str, archive: &str, expected: &str) {
+            let mut settings = Settings::default();
+            settings.archive.url = archive.into();
+            assert_eq!(proof(&settings, &DataDir::new(Path::new(data_dir))), expected);
+        }
+        check("./onepixel-data", "", "onepixel audit");
+        check("/var/lib/onepixel", "", "onepixel audit --data-dir /var/lib/onepixel");
+        check("./onepixel-data", "s3://bucket/hits", "onepixel audit --archive s3://bucket/hits");
+        check("it's here", "", "onepixel audit --data-dir 'it'\\''s here'");
+    }
 }

@@ -19,6 +19,8 @@ pub(crate) fn init(format: LogFormat, verbose: u8) {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr)
+        // Told of on stderr, too, and by a macro that panics: a full disk or a closed pipe behind it would end the server.
+        .log_internal_errors(false)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     match format {
         LogFormat::Text => subscriber.with_target(false).init(),

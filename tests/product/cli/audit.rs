@@ -172,6 +172,20 @@ fn a_lost_live_view_is_built_again_and_balances() {
 }
 
 #[test]
+fn a_damaged_live_view_is_a_finding_and_the_archive_is_proved_all_the_same() {
+    let _turn = shared();
+    let home = folder();
+    let (launch, _) = archived(home.path(), 25);
+    std::fs::write(launch.data_dir().join("live.sqlite"), vec![7; 100_000]).unwrap();
+    let done = check(&launch, &["audit", "--json"], 1, &[]);
+    let report: Value = serde_json::from_str(&out(&done)).unwrap();
+    assert_eq!((&report["archive"]["balanced"], &report["archive"]["archived"]), (&json!(true), &json!(25)));
+    assert_eq!((&report["balanced"], &report["live"]["balanced"]), (&json!(false), &json!(false)));
+    assert!(report["live"]["unreadable"].as_str().unwrap().contains("live.sqlite"), "{report:#}");
+    check(&launch, &["audit"], 1, &["25 archived", "NOT BALANCED", "move live.sqlite* away"]);
+}
+
+#[test]
 fn says_what_is_wrong_without_a_data_directory() {
     let home = folder();
     let launch = Launch::new(home.path().join("nothing-here"));

@@ -16,7 +16,9 @@ fn a_demo_has_a_past_moves_at_once_and_leaves_nothing_behind() {
     let (out, log) = (home.path().join("demo.out"), home.path().join("demo.log"));
     let launch = Launch::new(home.path().join("not-used"))
         .env("TMPDIR", home.path().to_str().unwrap())
-        .set("archive.url", "s3://nobody-may-write-here/by/accident");
+        .set("archive.url", "s3://nobody-may-write-here/by/accident")
+        .set("gateway.tls_cert", "/no/such/certificate.pem")
+        .set("gateway.tls_key", "/no/such/key.pem");
     let mut child = launch
         .command(["demo", "--listen", "127.0.0.1:0"])
         .stdout(File::create(&out).unwrap())
@@ -52,6 +54,11 @@ fn a_demo_has_a_past_moves_at_once_and_leaves_nothing_behind() {
         let overview = api("/api/v1/overview");
         (overview["events"].as_u64().unwrap() >= first).then_some(())
     });
+    const DAY_MS: u64 = 24 * 3_600_000;
+    let now = api("/api/v1/requests?limit=1")[0]["at_ms"].as_u64().unwrap();
+    let day = api(&format!("/api/v1/overview?compare=1&from={}&to={now}", now - DAY_MS));
+    let (views, before) = (day["views"].as_u64().unwrap(), day["previous"]["views"].as_u64().unwrap());
+    assert!(before > views / 2 && before < views * 2, "a day like the one before: {day:#}");
     let requests = api("/api/v1/requests?limit=3");
     assert_ne!(requests[0]["address"], "127.0.0.0", "visitors have addresses of their own: {requests:#}");
 

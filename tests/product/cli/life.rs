@@ -1,12 +1,14 @@
 //! Start and stop: one server a data directory, errors a person can act on, an end within its deadline.
 
-use std::net::TcpListener;
+use std::fs::{File, OpenOptions};
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{check, err};
-use crate::harness::{Launch, archive, folder, s, shared, until};
+use crate::harness::{Http, Launch, archive, folder, s, shared, text, until};
 
 #[test]
 fn two_servers_on_one_data_directory_are_refused() {
@@ -22,6 +24,51 @@ fn two_servers_on_one_data_directory_are_refused() {
     server.hit("site=first");
     server.stop();
     launch.balanced();
+}
+
+#[test]
+fn goes_on_when_nothing_can_be_said() {
+    let _turn = shared();
+    let home = folder();
+    let launch = Launch::new(home.path().join("data"));
+    let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for stdout_too in [false, true] {
+        let out = home.path().join("out");
+        let address = if stdout_too { free_address() } else { "127.0.0.1:0".to_owned() };
+        let mut command = launch.command(["serve", "--listen", &address]);
+        command.stderr(full());
+        match stdout_too {
+            true => command.stdout(full()),
+            false => command.stdout(File::create(&out).unwrap()),
+        };
+        let mut serving = command.spawn().unwrap();
+        let status = until("an answer", s(20), || {
+            if let Some(status) = serving.try_wait().unwrap() {
+                panic!("the server ended with {status}");
+            }
+            let address = match stdout_too {
+                true => address.parse().unwrap(),
+                false => address_in(&text(&out))?,
+            };
+            Some(Http::connect(address).ok()?.get("/p.gif").ok()?.status)
+        });
+        assert_eq!(status, 200);
+        let pid = Pid::from_raw(i32::try_from(serving.id()).unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        assert!(serving.wait().unwrap().success());
+    }
+    let refused = launch.command(["config", "check", "--set", "gateway.rate=fast"]).stderr(full()).status();
+    assert_eq!(refused.unwrap().code(), Some(2));
+    launch.balanced();
+}
+
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+fn address_in(banner: &str) -> Option<SocketAddr> {
+    let (_, rest) = banner.split_once("http://")?;
+    rest.split_once('/')?.0.parse().ok()
 }
 
 #[test]

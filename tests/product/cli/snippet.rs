@@ -19,12 +19,15 @@ fn prints_what_to_paste_where() {
     assert!(snippet("email").contains("utm_medium=email"));
     assert!(snippet("spa").contains("events: \"https://stats.example.com/e\""));
     check(&launch, &["snippet"], 2, &["--site"]);
-    check(&launch, &["snippet", "--site", ""], 1, &["--site"]);
+    check(&launch, &["snippet", "--site", ""], 2, &["--site"]);
     check(&launch, &["snippet", "--site", "x", "--for", "fax"], 2, &["readme"]);
-    check(&launch, &["snippet", "--site", "x", "--origin", "stats"], 1, &["https://stats.example.com"]);
+    check(&launch, &["snippet", "--site", "x", "--origin", "stats"], 2, &["https://stats.example.com"]);
     let renamed = launch.set("gateway.pixel_path", "/i.png").set("gateway.listen", "0.0.0.0:9999");
     let done = check(&renamed, &["snippet", "--site", "x", "--for", "readme"], 0, &[]);
     assert!(out(&done).starts_with("![](http://127.0.0.1:9999/i.png?site=x&"), "{}", out(&done));
+    let encrypted = renamed.clone().set("gateway.tls_cert", "c.pem").set("gateway.tls_key", "k.pem");
+    let done = check(&encrypted, &["snippet", "--site", "x", "--for", "readme"], 0, &[]);
+    assert!(out(&done).starts_with("![](https://127.0.0.1:9999/i.png?site=x&"), "{}", out(&done));
     assert!(!renamed.data_dir().exists(), "asking leaves nothing behind");
 }
 

@@ -31,6 +31,39 @@ fn a_damaged_live_view_at_the_start_costs_the_live_view_only() {
 }
 
 #[test]
+fn a_damaged_checkpoint_at_the_start_costs_the_archive_only() {
+    let _turn = shared();
+    let home = folder();
+    let launch = Launch::new(home.path().join("data")).set("archive.batch_window", "100ms");
+    let server = launch.start();
+    server.hits("before", 5);
+    server.caught_up("archive", CATCH_UP);
+    server.stop();
+    let file = launch.data_dir().join("checkpoint").join("archive.json");
+    let whole = std::fs::read(&file).unwrap();
+
+    // Whether this process runs the archive or leaves it to another.
+    for enabled in ["true", "false"] {
+        std::fs::write(&file, b"{\"version\":\xff").unwrap();
+        let launch = launch.clone().set("archive.enabled", enabled);
+        let server = launch.start();
+        server.hits("meanwhile", 5);
+        server.caught_up("live", CATCH_UP);
+        assert_eq!(server.metric("onepixel_consumer_failing{consumer=\"archive\"}"), 1.0);
+        assert!(server.log().contains("Put back a copy"), "{}", server.log());
+        server.stop();
+    }
+
+    // Doing what it says brings everything back.
+    std::fs::write(&file, whole).unwrap();
+    let server = launch.start();
+    server.caught_up("archive", CATCH_UP);
+    server.stop();
+    let report = launch.balanced();
+    assert_eq!(report["archive"]["archived"], 15, "{report:#}");
+}
+
+#[test]
 fn a_stream_that_is_deleted_underneath_takes_nothing_more() {
     let _turn = shared();
     let home = folder();

@@ -52,7 +52,7 @@ function Builder({ setup, site, setSite }: { setup: Setup; site: string; setSite
       </div>
       <Tabs all={KINDS} chosen={kind} choose={setKind} label={words.title} name={(one) => words.kinds[one]} />
       <p class="quiet">{words.explain[kind]}</p>
-      <Code text={snippet(kind, at, wanted)} label={words.kinds[kind]} />
+      <Code key={kind} text={snippet(kind, at, wanted)} label={words.kinds[kind]} />
       {pixel.host === location.host && <Try url={pixelUrl({ ...at, pixel: pixel.pathname }, { ...wanted, page: wanted.page || "/test-from-setup" })} />}
       <p class="quiet">{words.exclude}: {words.excludeHint}</p>
       <Code text={'localStorage.onepixel_ignore = "true"'} label={words.exclude} />
@@ -94,7 +94,7 @@ function Waiting({ setup, site }: { setup: Setup; site: string }) {
   }, [name, can.feed]);
   return (
     <section class={`verdict ${hit ? "good" : "waiting"}`} id="first-hit" data-arrived={hit !== null} aria-live="polite">
-      <h2>{hit ? words.arrivedFor(plain(name)) : words.waiting}</h2>
+      <h2>{hit ? words.arrivedFor(plain(name)) : words.waiting(plain(name))}</h2>
       <p class="quiet">{hit ? <>{format.full(Date.parse(hit.event.received_at))} <Stranger text={String(hit.event.page_url ?? hit.event.page_path ?? "")} /></>
         : setup.hits ? `${words.waitingHint} (${words.arrived}: ${format.count(setup.hits)})` : words.waitingHint}</p>
     </section>

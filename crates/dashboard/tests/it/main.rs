@@ -163,3 +163,19 @@ async fn without_a_live_view_questions_say_so() {
     assert_eq!(rig.ask(&cookie, "capabilities").await.1["view"], Value::Null);
     Rig::refuses(rig.ask(&cookie, "overview").await, StatusCode::NOT_FOUND, "the live view is off");
 }
+
+#[tokio::test]
+async fn what_is_no_resource_or_no_method_of_one_is_answered_as_every_error() {
+    let rig = Rig::new(true);
+    Rig::refuses(rig.ask("", "overviews").await, StatusCode::NOT_FOUND, "GET /api/v1/openapi.json");
+    let request = Request::post("/api/v1/overview").body(Body::empty()).unwrap();
+    let answer = rig.router.clone().oneshot(request).await.unwrap();
+    let allow = answer.headers().get("allow").cloned();
+    assert_eq!(
+        (answer.status(), allow.unwrap()),
+        (StatusCode::METHOD_NOT_ALLOWED, "GET,HEAD".parse().unwrap())
+    );
+    let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert!(body["error"].as_str().unwrap().contains("does not answer POST"), "{body}");
+}

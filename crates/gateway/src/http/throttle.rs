@@ -32,7 +32,7 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// Rates are requests per second, 0 for no limit; a burst of 0 is taken as 1.
+    /// Rates are requests per second, 0 for no limit; a burst of 0 is what comes in a second.
     pub(crate) fn new(rate: u32, burst: u32, client_rate: u32, client_burst: u32) -> Self {
         Self {
             clients: Rate::new(client_rate, client_burst).map(|rate| (rate, Cache::new(CLIENTS_MAX))),
@@ -84,7 +84,8 @@ struct Rate {
 impl Rate {
     fn new(rate: u32, burst: u32) -> Option<Self> {
         let token_ns = NS_PER_S.checked_div(u64::from(rate))?;
-        Some(Self { token_ns, depth_ns: token_ns * u64::from(burst.max(1)) })
+        let burst = if burst == 0 { rate } else { burst };
+        Some(Self { token_ns, depth_ns: token_ns * u64::from(burst) })
     }
 
     /// Takes a token, or says how long to wait for one. `full_at` is when the bucket is full again.
@@ -139,10 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_off_and_a_burst_is_one_at_least() {
+    fn zero_is_off_and_without_a_burst_a_second_may_come_at_once() {
         let off = Throttle::new(0, 0, 0, 0);
         (0..100_000).for_each(|_| check(&off, &[(0, A, Ok(()))]));
         check(&Throttle::new(1, 0, 0, 0), &[(0, A, Ok(())), (0, A, all(1000)), (1000, A, Ok(()))]);
+        check(&Throttle::new(0, 0, 2, 0), &[(0, A, Ok(())), (0, A, Ok(())), (0, A, client(500))]);
     }
 
     #[test]

@@ -57,6 +57,20 @@ fn a_deleted_file_is_made_anew_and_says_where_it_began() {
 }
 
 #[test]
+fn a_file_that_nobody_writes_is_read_where_nothing_may_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("live ä?#%20.sqlite");
+    drop(LiveSink::open(&path, TTL, View::new().clock()).unwrap());
+    // What SQLite would make to read it cannot be made.
+    std::os::unix::fs::symlink("nowhere/at/all", folder.path().join("live ä?#%20.sqlite-shm")).unwrap();
+    let store = LiveStore::open(&path, TTL, View::new().clock()).unwrap();
+    assert_eq!(store.overview(&Query::default(), false).unwrap().sums.events, 0);
+    // A log is of somebody who writes, or of a crash: there is more to the file than it says itself.
+    std::fs::write(folder.path().join("live ä?#%20.sqlite-wal"), [0; 64]).unwrap();
+    assert!(LiveStore::open(&path, TTL, View::new().clock()).is_err());
+}
+
+#[test]
 fn a_replaced_file_is_used_as_it_is() {
     let mut view = View::new();
     view.write(&plain(0..2));

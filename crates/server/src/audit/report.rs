@@ -71,7 +71,7 @@ pub(crate) struct Damage {
 }
 
 /// acknowledged = before + counted + pending + dead-lettered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct LiveReport {
     pub(crate) balanced: bool,
     /// Events that were counted, each once, since the view began.
@@ -82,6 +82,9 @@ pub(crate) struct LiveReport {
     pub(crate) before: u64,
     /// Offsets, first and last, that were neither counted nor dead-lettered.
     pub(crate) missing: Vec<(Offset, Offset)>,
+    /// Why nothing can be said of the view; what is counted is not known then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unreadable: Option<String>,
 }
 
 impl Report {
@@ -140,7 +143,13 @@ impl LiveReport {
             dead_lettered: left_out.dead_lettered,
             before: taken.start,
             missing,
+            unreadable: None,
         }
+    }
+
+    /// A view of which nothing can be said.
+    pub(super) fn unreadable(error: String) -> Self {
+        Self { unreadable: Some(error), ..Self::default() }
     }
 }
 
@@ -226,6 +235,13 @@ impl fmt::Display for RelayReport {
 
 impl fmt::Display for LiveReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(error) = &self.unreadable {
+            return writeln!(
+                f,
+                "live view    cannot be read: {error}\n             If it is damaged, stop the server and move live.sqlite* \
+                 away: it is built again from what the stream retains"
+            );
+        }
         writeln!(f, "live view    {:>12} counted", self.counted)?;
         writeln!(f, "             {:>12} pending", self.pending)?;
         writeln!(f, "             {:>12} dead-lettered", self.dead_lettered)?;

@@ -26,9 +26,13 @@ pub(super) fn run(global: &Global, command: &AccessCommand) -> Result<(), Failur
     let token = access.print_sign_in().map_err(|error| {
         anyhow::anyhow!("{error}. Is --data-dir right, and has `onepixel serve` run there?")
     })?;
-    let address = settings.dashboard_listen()?.unwrap_or(settings.gateway.listen);
+    // A listener of its own is not encrypted.
+    let (scheme, address) = match settings.dashboard_listen()? {
+        Some(own) => ("http", own),
+        None => (run::scheme(&settings), settings.gateway.listen),
+    };
     let mut out = std::io::stdout().lock();
-    writeln!(out, "Sign in    http://{}/?token={}", run::reachable(address), token.text())?;
+    writeln!(out, "Sign in    {scheme}://{}/?token={}", run::reachable(address), token.text())?;
     writeln!(
         out,
         "It works once, for 24 hours, at whatever address the dashboard answers; then set a new password."

@@ -161,6 +161,7 @@ mod tests {
             ("gateway.write_keys", "true"),
             ("gateway.write_keys", "(hidden)"),
             ("dashboard.listen", "here"),
+            ("dashboard.listen", "127.0.0.1:8080"),
             ("archive.url", "ftp://host/folder"),
             ("relay.batch_size", "0"),
             ("relay.batch_bytes", "1"),

@@ -63,7 +63,11 @@ impl Settings {
         check("gateway.write_keys", HIDDEN, all_told, || {
             "this is what `config print` shows in place of a key; write the key itself".into()
         })?;
-        self.dashboard_listen()?;
+        let own = self.dashboard_listen()?;
+        let is_other = own.is_none_or(|own| own.port() == 0 || own != self.gateway.listen);
+        check("dashboard.listen", format!("{:?}", self.dashboard.listen), is_other, || {
+            "this is gateway.listen; give another address, or leave it empty to have both on one".into()
+        })?;
         let (cert, key) = (&self.gateway.tls_cert, &self.gateway.tls_key);
         check("gateway.tls_cert", format!("{cert:?}"), cert.is_empty() == key.is_empty(), || {
             "gateway.tls_cert and gateway.tls_key go together: name both files, or neither".into()
