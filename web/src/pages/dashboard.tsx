@@ -24,7 +24,7 @@ const CARDS: [string, readonly Dimension[]][] = [
   [t.cards.sources, ["referrer", "group"]],
   [t.cards.campaigns, ["campaign", "source", "medium", "term", "content"]],
   [t.cards.technology, ["browser", "os", "device"]],
-  [t.cards.places, ["country", "language"]],
+  [t.cards.places, ["language", "country"]],
   [t.cards.placements, ["site", "host", "class"]],
   [t.cards.events, ["event"]],
 ];

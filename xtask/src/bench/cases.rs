@@ -109,7 +109,7 @@ pub(super) enum Measurement {
     Cores,
     /// How soon a server with a long log is ready.
     Readiness,
-    /// Instructions for an event, which repeat to the digit.
+    /// Instructions for an event, which repeat to one in a thousand.
     Instructions,
 }
 
