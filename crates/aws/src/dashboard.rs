@@ -3,19 +3,20 @@
 //! There is no stream beside it, so there is no feed, no pipeline page and no inspector; the pages leave them out. Who may
 //! look is read anew before each question, since the function next to this one may have changed it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use lambda_http::request::RequestContext;
+use lambda_runtime::tower::Service as _;
+use lambda_runtime::{LambdaEvent, service_fn};
 use onepixel_dashboard::access::Access;
 use onepixel_dashboard::{Dashboard, Doors, Edge, pages};
-use onepixel_gateway::Client;
 use onepixel_gateway::ingest::IpPolicy;
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +25,11 @@ use crate::consumer::settings::{InvalidSettings, ttl};
 use crate::dynamo::access::TableKeeper;
 use crate::dynamo::table::Table;
 use crate::dynamo::view::TableView;
+use crate::http_api::{HttpAnswer, HttpRequest, Payload};
 
 const SCRIPT_PATH: &str = "/p.js";
+/// Lambda takes 6 MB, of which base64 makes a third.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// What the function is told by its environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +84,7 @@ fn address(found: Option<String>, variable: &'static str) -> Result<Option<Strin
     }
 }
 
-/// The routes, over `table`. Requests carry the [`RequestContext`] of API Gateway among their extensions.
+/// The routes, over `table`, for [`answer`].
 ///
 /// # Errors
 /// When a thread of the runtime fails.
@@ -107,7 +111,7 @@ pub async fn open(settings: Settings, table: Table, clock: Clock) -> anyhow::Res
         stop: CancellationToken::new(),
     };
     let routes = dashboard.routes()?.fallback(other_path);
-    Ok(routes.layer(from_fn_with_state(access, look_again)).layer(from_fn(name_client)))
+    Ok(routes.layer(from_fn_with_state(access, look_again)))
 }
 
 /// Serves until the environment ends.
@@ -119,22 +123,31 @@ pub async fn serve(clock: Clock) -> anyhow::Result<()> {
     let aws = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
     let table = Table::new(&aws, settings.table.clone());
     let routes = open(settings, table, clock).await?;
-    lambda_http::run(routes).await.map_err(anyhow::Error::from_boxed)
+    let handler = service_fn(move |event: LambdaEvent<Payload>| {
+        let routes = routes.clone();
+        async move { Ok::<_, Infallible>(answer(routes, &event.payload).await) }
+    });
+    lambda_runtime::run(handler).await.map_err(anyhow::Error::from_boxed)
 }
 
-/// The caller's address is what API Gateway says; no header is believed.
-async fn name_client(mut request: Request, next: Next) -> Response {
-    let found = match request.extensions().get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
-        _ => None,
+/// Answers one request. Never fails: what is no request, and an answer that is too large, have a status, too.
+pub async fn answer(mut routes: Router, payload: &Payload) -> HttpAnswer {
+    let request = match HttpRequest::read(payload).and_then(HttpRequest::into_http) {
+        Ok(request) => request.map(Body::from),
+        Err(bad) => return bad.answer(),
     };
-    let Some(address) = found.and_then(|text| text.parse::<IpAddr>().ok()) else {
-        let text = "this function answers an HTTP API of API Gateway, payload 2.0, and nobody else\n";
-        return (StatusCode::BAD_REQUEST, text).into_response();
+    let (head, body) = match routes.call(request).await {
+        Ok(response) => response.into_parts(),
+        Err(never) => match never {},
     };
-    // API Gateway speaks TLS only.
-    request.extensions_mut().insert(Client { address, peer: SocketAddr::new(address, 0), encrypted: true });
-    next.run(request).await
+    match to_bytes(body, ANSWER_BYTES_MAX).await {
+        Ok(body) => HttpAnswer::of(&Response::from_parts(head, body)),
+        Err(error) => {
+            tracing::error!(%error, "an answer of more than {ANSWER_BYTES_MAX} bytes cannot be sent");
+            let text = format!("the answer has more than {ANSWER_BYTES_MAX} bytes: ask for less");
+            HttpAnswer::plain(StatusCode::INTERNAL_SERVER_ERROR, &text)
+        }
+    }
 }
 
 /// Functions side by side have one state of who may look.

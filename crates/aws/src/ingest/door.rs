@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Method, StatusCode};
 use lambda_runtime::LambdaEvent;
 use onepixel_event::{EventId, Time};
 use onepixel_gateway::ingest::Ingest;
@@ -11,9 +12,9 @@ use onepixel_gateway::{PixelHit, PixelRequest, pixel_hit, pixel_not_stored, pixe
 
 use super::hold::Unfinished;
 use super::outbox::{Full, Limits, NotStored, Offer, Outbox};
-use super::request::{HttpAnswer, HttpRequest};
 use super::settings::{Ack, Settings};
 use crate::clock::Clock;
+use crate::http_api::{HttpAnswer, HttpRequest, Payload};
 use crate::metrics::Counters;
 use crate::salt::{DaySalt, NoSalt};
 
@@ -41,13 +42,20 @@ impl fmt::Debug for Door {
 
 impl Door {
     /// Answers one request. Never fails: whatever goes wrong has a status.
-    pub async fn answer(&self, event: LambdaEvent<HttpRequest>) -> HttpAnswer {
-        let LambdaEvent { payload: request, context } = event;
+    pub async fn answer(&self, event: LambdaEvent<Payload>) -> HttpAnswer {
+        let LambdaEvent { payload, context } = event;
         let now_ms = (self.clock)();
         self.counters.write_seldom(now_ms);
+        let request = match HttpRequest::read(&payload) {
+            Ok(request) => request,
+            Err(bad) => {
+                self.counters.add("NotThePixel", 1);
+                return bad.answer();
+            }
+        };
         if request.path() != self.settings.pixel_path {
             self.counters.add("NotThePixel", 1);
-            return HttpAnswer::nothing_here();
+            return HttpAnswer::plain(StatusCode::NOT_FOUND, "this is not the path of the pixel");
         }
         let left = Duration::from_millis(context.deadline.saturating_sub(now_ms));
         let limits = Limits::within(left);
@@ -69,12 +77,13 @@ impl Door {
                 Err(NoStore::NotStored(NotStored(reason))) => pixel_not_stored(reason),
             },
         };
-        HttpAnswer::new(&response)
+        HttpAnswer::of(&response)
     }
 
     async fn look(&self, request: &HttpRequest, now: Time, line: &mut Vec<u8>) -> PixelHit {
-        let (method, headers) = (request.method(), request.headers());
-        if method == http::Method::GET {
+        // One that is none is answered as one that is not served.
+        let (method, headers) = (request.method().unwrap_or(Method::CONNECT), request.headers());
+        if method == Method::GET {
             match self.salt.bring(self.ingest.salt(), now, SALT_WITHIN).await {
                 Ok(()) => {}
                 Err(NoSalt::Resting) => self.counters.add("NoSalt", 1),
@@ -84,7 +93,8 @@ impl Door {
                 }
             }
         }
-        let address = request.address(&headers, &self.settings.trusted_proxies);
+        let client = request.client(&headers, &self.settings.trusted_proxies);
+        let address = client.map(|client| client.address);
         let request = PixelRequest { method: &method, query: request.query(), headers: &headers, address };
         pixel_hit(&self.ingest, request, now, line)
     }
