@@ -22,6 +22,7 @@ mod freeze;
 mod live;
 mod mapping;
 mod model;
+mod relay;
 mod servers;
 mod template;
 mod whole_path;
