@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
@@ -16,7 +16,7 @@ use http::StatusCode;
 use lambda_runtime::tower::Service as _;
 use lambda_runtime::{LambdaEvent, service_fn};
 use onepixel_dashboard::access::Access;
-use onepixel_dashboard::{Dashboard, Doors, Edge, pages};
+use onepixel_dashboard::{Dashboard, Doors, Edge};
 use onepixel_gateway::ingest::IpPolicy;
 use tokio_util::sync::CancellationToken;
 
@@ -27,10 +27,6 @@ use crate::dynamo::table::Table;
 use crate::dynamo::view::TableView;
 use crate::http_api::{HttpAnswer, HttpRequest, Payload};
 
-const SCRIPT_PATH: &str = "/p.js";
-/// Lambda takes 6 MB, of which base64 makes a third.
-const ANSWER_BYTES_MAX: usize = 4 << 20;
-
 /// What the function is told by its environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -40,7 +36,7 @@ pub struct Settings {
     pub ttl: Duration,
     /// `ONEPIXEL_SIGN_IN`: opens the door once, as long as no password is set.
     pub sign_in: Option<String>,
-    /// `ONEPIXEL_PIXEL_URL` and `ONEPIXEL_EVENTS_URL`: what the setup page tells to paste.
+    /// `ONEPIXEL_PIXEL_URL`, `ONEPIXEL_EVENTS_URL` and `ONEPIXEL_SCRIPT_URL`: what the setup page tells to paste.
     pub doors: Option<Doors>,
 }
 
@@ -54,13 +50,15 @@ impl Settings {
         let missing = |variable, expected| InvalidSettings { variable, expected, found: String::new() };
         let pixel_url = address(get("ONEPIXEL_PIXEL_URL"), "ONEPIXEL_PIXEL_URL")?;
         let events_url = address(get("ONEPIXEL_EVENTS_URL"), "ONEPIXEL_EVENTS_URL")?;
-        let doors = match (pixel_url, events_url) {
-            (Some(pixel_url), Some(events_url)) => Some(Doors { pixel_url, events_url }),
-            (None, None) => None,
-            (Some(_), None) => {
-                return Err(missing("ONEPIXEL_EVENTS_URL", "an address, as the pixel has one"));
+        let script_url = address(get("ONEPIXEL_SCRIPT_URL"), "ONEPIXEL_SCRIPT_URL")?;
+        let doors = match (pixel_url, events_url, script_url) {
+            (Some(pixel_url), Some(events_url), Some(script_url)) => {
+                Some(Doors { pixel_url, events_url, script_url })
             }
-            (None, Some(_)) => return Err(missing("ONEPIXEL_PIXEL_URL", "an address, as events have one")),
+            (None, None, None) => None,
+            (None, ..) => return Err(missing("ONEPIXEL_PIXEL_URL", "an address, as others have one")),
+            (_, None, _) => return Err(missing("ONEPIXEL_EVENTS_URL", "an address, as the pixel has one")),
+            (.., None) => return Err(missing("ONEPIXEL_SCRIPT_URL", "an address, as the pixel has one")),
         };
         Ok(Self {
             table: get("ONEPIXEL_TABLE")
@@ -101,7 +99,7 @@ pub async fn open(settings: Settings, table: Table, clock: Clock) -> anyhow::Res
         edge: Edge {
             pixel_path: "/p.gif".to_owned(),
             events_path: "/e".to_owned(),
-            script_path: SCRIPT_PATH.to_owned(),
+            script_path: "/p.js".to_owned(),
             other_port: None,
             elsewhere: settings.doors,
             trusted_proxies: Vec::new(),
@@ -136,17 +134,9 @@ pub async fn answer(mut routes: Router, payload: &Payload) -> HttpAnswer {
         Ok(request) => request.map(Body::from),
         Err(bad) => return bad.answer(),
     };
-    let (head, body) = match routes.call(request).await {
-        Ok(response) => response.into_parts(),
+    match routes.call(request).await {
+        Ok(response) => HttpAnswer::whole(response).await,
         Err(never) => match never {},
-    };
-    match to_bytes(body, ANSWER_BYTES_MAX).await {
-        Ok(body) => HttpAnswer::of(&Response::from_parts(head, body)),
-        Err(error) => {
-            tracing::error!(%error, "an answer of more than {ANSWER_BYTES_MAX} bytes cannot be sent");
-            let text = format!("the answer has more than {ANSWER_BYTES_MAX} bytes: ask for less");
-            HttpAnswer::plain(StatusCode::INTERNAL_SERVER_ERROR, &text)
-        }
     }
 }
 
@@ -163,9 +153,6 @@ async fn look_again(State(access): State<Arc<Access>>, request: Request, next: N
 }
 
 async fn other_path(request: Request) -> Response {
-    if request.uri().path() == SCRIPT_PATH {
-        return pages::tracker(request.method(), request.headers());
-    }
     let text = format!("{} is not a path of this dashboard\n", request.uri().path());
     (StatusCode::NOT_FOUND, text).into_response()
 }
@@ -194,9 +181,11 @@ mod tests {
         let table = ("ONEPIXEL_TABLE", "live");
         check(&[table], Ok((168, false)));
         check(&[table, ("ONEPIXEL_TTL", "3d"), ("ONEPIXEL_PIXEL_URL", "")], Ok((72, false)));
-        let (pixel, events) =
-            (("ONEPIXEL_PIXEL_URL", "https://a/p.gif"), ("ONEPIXEL_EVENTS_URL", "https://b/e"));
-        check(&[table, pixel, events], Ok((168, true)));
+        let pixel = ("ONEPIXEL_PIXEL_URL", "https://a/p.gif");
+        let (events, script) =
+            (("ONEPIXEL_EVENTS_URL", "https://b/e"), ("ONEPIXEL_SCRIPT_URL", "https://a/p.js"));
+        check(&[table, pixel, events, script], Ok((168, true)));
+        check(&[table, pixel, events], Err("ONEPIXEL_SCRIPT_URL"));
         check(&[table, pixel], Err("ONEPIXEL_EVENTS_URL"));
         check(&[table, events], Err("ONEPIXEL_PIXEL_URL"));
         check(&[table, ("ONEPIXEL_PIXEL_URL", "p.gif"), events], Err("https://..."));

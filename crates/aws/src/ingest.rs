@@ -1,4 +1,4 @@
-//! The ingest function: `GET /p.gif` behind API Gateway's HTTP API or a function URL, into Kinesis.
+//! The ingest function: `GET /p.gif` behind API Gateway's HTTP API or a function URL, into Kinesis; and `GET /p.js`, the tracker.
 //!
 //! The same ingest and the same answers as the binary's. Two modes:
 //! - **before** (default): the answer goes out when Kinesis has the record. A `200` is true whatever happens later.

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use axum::body::to_bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{HeaderName, SET_COOKIE};
 use http::{Response, StatusCode};
 use serde::Serialize;
+
+/// Of a body. Lambda takes 6 MB, of which base64 makes a third.
+const BODY_BYTES_MAX: usize = 4 << 20;
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,6 +42,19 @@ impl HttpAnswer {
             cookies: values(response, &SET_COOKIE),
             body,
             is_base64_encoded,
+        }
+    }
+
+    /// The answer of a router, once it is whole; one that is too large is said to be so.
+    pub async fn whole(response: axum::response::Response) -> Self {
+        let (head, body) = response.into_parts();
+        match to_bytes(body, BODY_BYTES_MAX).await {
+            Ok(body) => Self::of(&Response::from_parts(head, body)),
+            Err(error) => {
+                tracing::error!(%error, "an answer of more than {BODY_BYTES_MAX} bytes cannot be sent");
+                let text = format!("the answer has more than {BODY_BYTES_MAX} bytes: ask for less");
+                Self::plain(StatusCode::INTERNAL_SERVER_ERROR, &text)
+            }
         }
     }
 
@@ -73,6 +90,14 @@ mod tests {
         }
         let answer = HttpAnswer::of(&response.body(Bytes::from_static(body)).unwrap());
         assert_eq!(serde_json::to_value(answer).unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_large_says_so() {
+        let response = |bytes: usize| axum::response::Response::new(vec![0xff; bytes].into());
+        assert_eq!(HttpAnswer::whole(response(BODY_BYTES_MAX)).await.status_code, 200);
+        let answer = HttpAnswer::whole(response(BODY_BYTES_MAX + 1)).await;
+        assert!(answer.status_code == 500 && answer.body.contains("ask for less"), "{}", answer.body);
     }
 
     #[test]

@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use http::{Method, StatusCode};
 use lambda_runtime::LambdaEvent;
+use onepixel_dashboard::pages;
 use onepixel_event::{EventId, Time};
 use onepixel_gateway::ingest::Ingest;
 use onepixel_gateway::{PixelHit, PixelRequest, pixel_hit, pixel_not_stored, pixel_overloaded, pixel_stored};
@@ -53,9 +55,15 @@ impl Door {
                 return bad.answer();
             }
         };
+        if request.path() == self.settings.script_path {
+            return tracker(&request).await;
+        }
         if request.path() != self.settings.pixel_path {
             self.counters.add("NotThePixel", 1);
-            return HttpAnswer::plain(StatusCode::NOT_FOUND, "this is not the path of the pixel");
+            return HttpAnswer::plain(
+                StatusCode::NOT_FOUND,
+                "this is neither the path of the pixel nor that of the tracker",
+            );
         }
         let left = Duration::from_millis(context.deadline.saturating_sub(now_ms));
         let limits = Limits::within(left);
@@ -81,8 +89,7 @@ impl Door {
     }
 
     async fn look(&self, request: &HttpRequest, now: Time, line: &mut Vec<u8>) -> PixelHit {
-        // One that is none is answered as one that is not served.
-        let (method, headers) = (request.method().unwrap_or(Method::CONNECT), request.headers());
+        let (method, headers) = (method(request), request.headers());
         if method == Method::GET {
             match self.salt.bring(self.ingest.salt(), now, SALT_WITHIN).await {
                 Ok(()) => {}
@@ -110,6 +117,21 @@ impl Door {
         let ended = |_| Err(NotStored("the environment ends".to_owned()));
         Ok(told.await.unwrap_or_else(ended)?)
     }
+}
+
+/// The tracker, as every other onepixel serves it.
+async fn tracker(request: &HttpRequest) -> HttpAnswer {
+    let method = method(request);
+    let mut response = pages::tracker(&method, &request.headers());
+    if method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    HttpAnswer::whole(response).await
+}
+
+/// The method; one that is none is answered as one that is not served.
+fn method(request: &HttpRequest) -> Method {
+    request.method().unwrap_or(Method::CONNECT)
 }
 
 enum NoStore {

@@ -23,6 +23,8 @@ mod live;
 mod mapping;
 mod model;
 mod relay;
+mod server;
 mod servers;
 mod template;
+mod tracker;
 mod whole_path;

@@ -4,9 +4,8 @@
 //! One client posts one request after the other, so the order of all events is known. `SEED` says which.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use onepixel_aws_tests::faults::{Counts, FaultProxy, Plan, ShardRate};
@@ -15,10 +14,10 @@ use onepixel_aws_tests::servers::{Endpoints, Kinesalite, Stored, Stream};
 use onepixel_event::{Event, EventId};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::batches;
+use crate::server::Server;
 
 const KILLS: usize = 3;
 /// At least so many requests before a kill and after the last one.
@@ -26,56 +25,7 @@ const REQUESTS: usize = 40;
 /// For faults to strike that have not yet, and for what the machine does besides.
 const WITHIN: Duration = Duration::from_secs(300);
 
-/// `onepixel serve` with a relay; killed with this value.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Server {
-    /// Starts it on its data, and waits until it is ready.
-    fn start(folder: &Path, endpoints: &Endpoints) -> Self {
-        let log = folder.join("log");
-        let child = onepixel(folder, endpoints)
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let mut server = Self { child, url: String::new() };
-        server.url = until("the server listens", || {
-            assert_eq!(server.child.try_wait().unwrap(), None, "{}", text(&log));
-            let log = text(&log);
-            let (address, _) = log.split_once("listening on ")?.1.split_once('\n')?;
-            Some(address.trim().to_owned())
-        });
-        until("the server is ready", || ureq::get(format!("{}/readyz", server.url)).call().ok());
-        server
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// SIGTERM; it has to end well.
-    fn stop(mut self) {
-        let id = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        kill_process(id, Signal::TERM).unwrap();
-        let status = until("the server ends", || self.child.try_wait().unwrap());
-        assert!(status.success(), "{status}");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            self.kill();
-        }
-    }
-}
-
+/// The command, with the relay's settings.
 fn onepixel(folder: &Path, endpoints: &Endpoints) -> Command {
     let mut command = Command::new(bootstrap("onepixel").unwrap());
     command.env_clear().envs(endpoints.environment()).envs([
@@ -85,21 +35,6 @@ fn onepixel(folder: &Path, endpoints: &Endpoints) -> Command {
     ]);
     command.arg("--data-dir").arg(folder.join("data"));
     command
-}
-
-fn text(path: &Path) -> String {
-    String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
-}
-
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < WITHIN, "not within {WITHIN:?}: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// What the client has sent: the events' ids in the order of the requests.
@@ -200,10 +135,11 @@ fn all_struck(counts: &Counts) -> bool {
 fn send(folder: PathBuf, endpoints: Endpoints, seed: u64, counts: impl Fn() -> Counts) -> (Sent, Server) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut sent = Sent::default();
+    let start = || Server::start(onepixel(&folder, &endpoints), folder.join("log"));
     for _ in 0..KILLS {
-        let mut server = Server::start(&folder, &endpoints);
+        let mut server = start();
         for _ in 0..REQUESTS {
-            assert!(sent.post(&server.url, &mut rng), "{}", text(&folder.join("log")));
+            assert!(sent.post(&server.url, &mut rng), "{}", server.said());
         }
         let url = server.url.clone();
         std::thread::scope(|scope| {
@@ -216,12 +152,12 @@ fn send(folder: PathBuf, endpoints: Endpoints, seed: u64, counts: impl Fn() -> C
             while sent.post(&url, &mut rng) {}
         });
     }
-    let server = Server::start(&folder, &endpoints);
+    let server = start();
     let begun = Instant::now();
     let mut requests = 0;
     while requests < REQUESTS || !all_struck(&counts()) {
         assert!(begun.elapsed() < WITHIN, "{:?}", counts());
-        assert!(sent.post(&server.url, &mut rng), "{}", text(&folder.join("log")));
+        assert!(sent.post(&server.url, &mut rng), "{}", server.said());
         requests += 1;
     }
     (sent, server)
