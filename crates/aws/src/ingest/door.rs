@@ -100,8 +100,8 @@ impl Door {
                 }
             }
         }
-        let client = request.client(&headers, &self.settings.trusted_proxies);
-        let address = client.map(|client| client.address);
+        let sender = request.client(&headers, &self.settings.trusted_proxies);
+        let address = sender.map(|sender| sender.address);
         let request = PixelRequest { method: &method, query: request.query(), headers: &headers, address };
         pixel_hit(&self.ingest, request, now, line)
     }

@@ -25,6 +25,8 @@ async fn send(function: &Function, payload: impl Into<bytes::Bytes>) -> HttpAnsw
     HttpAnswer::of(&function.invoke(payload).await.answer).unwrap()
 }
 
+/// Method, headers and the expected status.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u16);
 /// Status, the headers that stand for the tracker, and the body.
 type Seen = (u16, Vec<(String, String)>, Vec<u8>);
 
@@ -72,7 +74,7 @@ async fn the_tracker_is_the_same_from_the_function_and_from_the_server() {
     let plain = send(&function, HttpRequest::get("/p.js").payload()).await;
     let etag = plain.header("etag").unwrap().to_owned();
     assert!(plain.status == 200 && plain.body.len() > 1000, "{plain:?}");
-    let cases: [(&str, &[(&str, &str)], u16); 7] = [
+    let cases: [Case<'_>; 7] = [
         ("GET", &[], 200),
         ("GET", &[("accept-encoding", "gzip")], 200),
         ("GET", &[("accept-encoding", "gzip, br")], 200),
