@@ -15,6 +15,8 @@ mod batches;
 mod cold;
 mod conformance;
 mod dashboard;
+#[path = "../../../duckdb.rs"]
+mod duckdb;
 mod experiment;
 mod faults;
 mod firehose;
