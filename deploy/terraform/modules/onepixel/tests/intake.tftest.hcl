@@ -142,7 +142,7 @@ run "answer_first" {
     error_message = "the processor is chosen"
   }
   assert {
-    condition     = aws_apigatewayv2_route.pixel["GET"].route_key == "GET /img/t.gif" && endswith(aws_lambda_permission.pixel.source_arn, "/*/*/img/t.gif") && aws_api_gateway_stage.events.stage_name == "collect"
+    condition     = contains(keys(aws_apigatewayv2_route.pixel), "GET /img/t.gif") && endswith(aws_lambda_permission.pixel["pixel"].source_arn, "/*/*/img/t.gif") && endswith(aws_lambda_permission.pixel["script"].source_arn, "/*/*/p.js") && aws_api_gateway_stage.events.stage_name == "collect"
     error_message = "the public paths can be renamed"
   }
 }
