@@ -1,5 +1,5 @@
 // Makes of the built dashboard what the binary embeds: each file with its hash, plain, as gzip and as brotli, and the list
-// of them as Rust. `node embed.mjs DIST OUT_DIR`.
+// of them as Rust. The tracker stands apart: a program that serves nothing else embeds nothing else. `node embed.mjs DIST OUT_DIR`.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -37,7 +37,7 @@ function compressed(name, plain, bytes) {
   return `Some(include_bytes!(${JSON.stringify(join(folder, name))}))`;
 }
 
-const entries = files(dist).sort().map((file, index) => {
+const assets = files(dist).sort().map((file, index) => {
   const path = `/${relative(dist, file).replaceAll("\\", "/")}`;
   const end = extname(file);
   const kind = KINDS[end];
@@ -48,7 +48,7 @@ const entries = files(dist).sort().map((file, index) => {
   const gzip = DENSE.has(end) ? "None" : compressed(`${index}.gz`, plain, gzipSync(plain, { level: 9 }));
   const best = { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length } };
   const brotli = DENSE.has(end) ? "None" : compressed(`${index}.br`, plain, brotliCompressSync(plain, best));
-  return `    Asset {
+  return { path, rust: `Asset {
         path: ${JSON.stringify(path)},
         kind: ${JSON.stringify(kind)},
         etag: ${JSON.stringify(`"${hash}"`)},
@@ -56,6 +56,15 @@ const entries = files(dist).sort().map((file, index) => {
         plain: include_bytes!(${JSON.stringify(join(folder, `${index}`))}),
         gzip: ${gzip},
         brotli: ${brotli},
-    },`;
+    }` };
 });
-writeFileSync(join(out, "assets.rs"), `/// Everything that was built of web/.\nstatic ASSETS: &[Asset] = &[\n${entries.join("\n")}\n];\n`);
+const tracker = assets.find(({ path }) => path === "/p.js");
+if (!tracker) throw new Error("p.js was not built");
+const entries = assets.filter((asset) => asset !== tracker).map(({ rust }) => `    ${rust},`);
+writeFileSync(join(out, "assets.rs"), `/// Everything that was built of web/, but the tracker.
+static ASSETS: &[Asset] = &[
+${entries.join("\n")}
+];
+/// The tracker.
+static TRACKER: Asset = ${tracker.rust};
+`);

@@ -16,6 +16,8 @@ mod bad_input;
 mod browser;
 mod cli;
 mod crash;
+#[path = "../duckdb.rs"]
+mod duckdb;
 mod faults;
 mod feed;
 mod harness;

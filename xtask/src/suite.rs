@@ -17,6 +17,9 @@ use crate::{setup, terraform, tidy, web};
 /// The integration tests of the functions in an emulated AWS.
 const EMULATED: &str = "emulated";
 
+/// What a plain build leaves out: the relay to Kinesis. The release build is plain, and so is what the product's tests run.
+const RELAY: [&str; 2] = ["--features", "onepixel/aws"];
+
 /// How a step ended.
 struct Outcome {
     title: &'static str,
@@ -40,7 +43,9 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
         suite.step("Formatting (fix: cargo fmt --all)", |suite| suite.cargo(&["fmt", "--all", "--check"]));
         suite.step("Lints (fix: see each warning)", |suite| {
             let scope = ["clippy", "--workspace", "--all-targets", "--keep-going", "--locked"];
-            suite.cargo(&[&scope[..], &["--", "-D", "warnings"]].concat())
+            let strict = ["--", "-D", "warnings"];
+            let plain = suite.cargo(&[&scope[..], &strict].concat())?;
+            Ok(suite.cargo(&[&scope[..], &RELAY, &strict].concat())? && plain)
         });
         suite.step("Documentation of the code (fix: see each broken link)", Suite::documentation);
         suite.step("Release build", |suite| {
@@ -93,18 +98,21 @@ impl Suite<'_> {
     fn tests(&mut self) -> anyhow::Result<bool> {
         let targets = test_targets(&self.workspace.metadata()?);
         let mut arguments = vec!["test", "--workspace", "--no-fail-fast", "--locked", "--lib", "--bins"];
+        arguments.extend(RELAY);
         for target in targets.iter().filter(|target| *target != EMULATED) {
             arguments.extend(["--test", target]);
         }
         let ok = watch(&mut self.test_command(&arguments)?, |line| self.tally.see(line))?;
-        let mut documentation = self.test_command(&["test", "--workspace", "--doc", "--locked"])?;
+        let documentation = [&["test", "--workspace", "--doc", "--locked"], &RELAY[..]].concat();
+        let mut documentation = self.test_command(&documentation)?;
         Ok(watch(&mut documentation, |line| self.tally.see(line))? && ok)
     }
 
     /// Starts the tests in the emulated AWS, with what they print.
     fn emulated(&self) -> anyhow::Result<Beside> {
-        let mut arguments =
-            vec!["test", "--workspace", "--locked", "--test", EMULATED, "--", "--show-output"];
+        let mut arguments = vec!["test", "--workspace", "--locked", "--test", EMULATED];
+        arguments.extend(RELAY);
+        arguments.extend(["--", "--show-output"]);
         // More than there are processors, as each of them mostly waits.
         arguments.extend(["--test-threads", "4"]);
         Beside::start(self.test_command(&arguments)?)
@@ -113,6 +121,8 @@ impl Suite<'_> {
     fn test_command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
         let mut command = self.offline(arguments);
         command.envs(setup::environment(self.workspace).context("the tests cannot find their tools")?);
+        // Built with the tests of their packages.
+        command.env("XTASK_FUNCTIONS", self.workspace.target.join("debug"));
         command.env("XTASK_ONEPIXEL", self.workspace.target.join("release").join("onepixel"));
         Ok(command)
     }

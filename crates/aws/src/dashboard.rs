@@ -3,19 +3,20 @@
 //! There is no stream beside it, so there is no feed, no pipeline page and no inspector; the pages leave them out. Who may
 //! look is read anew before each question, since the function next to this one may have changed it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
-use lambda_http::request::RequestContext;
+use lambda_runtime::tower::Service as _;
+use lambda_runtime::{LambdaEvent, service_fn};
 use onepixel_dashboard::access::Access;
-use onepixel_dashboard::{Dashboard, Doors, Edge, pages};
-use onepixel_gateway::Client;
+use onepixel_dashboard::{Dashboard, Doors, Edge};
 use onepixel_gateway::ingest::IpPolicy;
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +25,7 @@ use crate::consumer::settings::{InvalidSettings, ttl};
 use crate::dynamo::access::TableKeeper;
 use crate::dynamo::table::Table;
 use crate::dynamo::view::TableView;
-
-const SCRIPT_PATH: &str = "/p.js";
+use crate::http_api::{HttpAnswer, HttpRequest, Payload};
 
 /// What the function is told by its environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Settings {
     pub ttl: Duration,
     /// `ONEPIXEL_SIGN_IN`: opens the door once, as long as no password is set.
     pub sign_in: Option<String>,
-    /// `ONEPIXEL_PIXEL_URL` and `ONEPIXEL_EVENTS_URL`: what the setup page tells to paste.
+    /// `ONEPIXEL_PIXEL_URL`, `ONEPIXEL_EVENTS_URL` and `ONEPIXEL_SCRIPT_URL`: what the setup page tells to paste.
     pub doors: Option<Doors>,
 }
 
@@ -50,13 +50,15 @@ impl Settings {
         let missing = |variable, expected| InvalidSettings { variable, expected, found: String::new() };
         let pixel_url = address(get("ONEPIXEL_PIXEL_URL"), "ONEPIXEL_PIXEL_URL")?;
         let events_url = address(get("ONEPIXEL_EVENTS_URL"), "ONEPIXEL_EVENTS_URL")?;
-        let doors = match (pixel_url, events_url) {
-            (Some(pixel_url), Some(events_url)) => Some(Doors { pixel_url, events_url }),
-            (None, None) => None,
-            (Some(_), None) => {
-                return Err(missing("ONEPIXEL_EVENTS_URL", "an address, as the pixel has one"));
+        let script_url = address(get("ONEPIXEL_SCRIPT_URL"), "ONEPIXEL_SCRIPT_URL")?;
+        let doors = match (pixel_url, events_url, script_url) {
+            (Some(pixel_url), Some(events_url), Some(script_url)) => {
+                Some(Doors { pixel_url, events_url, script_url })
             }
-            (None, Some(_)) => return Err(missing("ONEPIXEL_PIXEL_URL", "an address, as events have one")),
+            (None, None, None) => None,
+            (None, ..) => return Err(missing("ONEPIXEL_PIXEL_URL", "an address, as others have one")),
+            (_, None, _) => return Err(missing("ONEPIXEL_EVENTS_URL", "an address, as the pixel has one")),
+            (.., None) => return Err(missing("ONEPIXEL_SCRIPT_URL", "an address, as the pixel has one")),
         };
         Ok(Self {
             table: get("ONEPIXEL_TABLE")
@@ -80,7 +82,7 @@ fn address(found: Option<String>, variable: &'static str) -> Result<Option<Strin
     }
 }
 
-/// The routes, over `table`. Requests carry the [`RequestContext`] of API Gateway among their extensions.
+/// The routes, over `table`, for [`answer`].
 ///
 /// # Errors
 /// When a thread of the runtime fails.
@@ -97,7 +99,7 @@ pub async fn open(settings: Settings, table: Table, clock: Clock) -> anyhow::Res
         edge: Edge {
             pixel_path: "/p.gif".to_owned(),
             events_path: "/e".to_owned(),
-            script_path: SCRIPT_PATH.to_owned(),
+            script_path: "/p.js".to_owned(),
             other_port: None,
             elsewhere: settings.doors,
             trusted_proxies: Vec::new(),
@@ -107,7 +109,7 @@ pub async fn open(settings: Settings, table: Table, clock: Clock) -> anyhow::Res
         stop: CancellationToken::new(),
     };
     let routes = dashboard.routes()?.fallback(other_path);
-    Ok(routes.layer(from_fn_with_state(access, look_again)).layer(from_fn(name_client)))
+    Ok(routes.layer(from_fn_with_state(access, look_again)))
 }
 
 /// Serves until the environment ends.
@@ -119,22 +121,23 @@ pub async fn serve(clock: Clock) -> anyhow::Result<()> {
     let aws = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
     let table = Table::new(&aws, settings.table.clone());
     let routes = open(settings, table, clock).await?;
-    lambda_http::run(routes).await.map_err(anyhow::Error::from_boxed)
+    let handler = service_fn(move |event: LambdaEvent<Payload>| {
+        let routes = routes.clone();
+        async move { Ok::<_, Infallible>(answer(routes, &event.payload).await) }
+    });
+    lambda_runtime::run(handler).await.map_err(anyhow::Error::from_boxed)
 }
 
-/// The caller's address is what API Gateway says; no header is believed.
-async fn name_client(mut request: Request, next: Next) -> Response {
-    let found = match request.extensions().get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
-        _ => None,
+/// Answers one request. Never fails: what is no request, and an answer that is too large, have a status, too.
+pub async fn answer(mut routes: Router, payload: &Payload) -> HttpAnswer {
+    let request = match HttpRequest::read(payload).and_then(HttpRequest::into_http) {
+        Ok(request) => request.map(Body::from),
+        Err(bad) => return bad.answer(),
     };
-    let Some(address) = found.and_then(|text| text.parse::<IpAddr>().ok()) else {
-        let text = "this function answers an HTTP API of API Gateway, payload 2.0, and nobody else\n";
-        return (StatusCode::BAD_REQUEST, text).into_response();
-    };
-    // API Gateway speaks TLS only.
-    request.extensions_mut().insert(Client { address, peer: SocketAddr::new(address, 0), encrypted: true });
-    next.run(request).await
+    match routes.call(request).await {
+        Ok(response) => HttpAnswer::whole(response).await,
+        Err(never) => match never {},
+    }
 }
 
 /// Functions side by side have one state of who may look.
@@ -150,9 +153,6 @@ async fn look_again(State(access): State<Arc<Access>>, request: Request, next: N
 }
 
 async fn other_path(request: Request) -> Response {
-    if request.uri().path() == SCRIPT_PATH {
-        return pages::tracker(request.method(), request.headers());
-    }
     let text = format!("{} is not a path of this dashboard\n", request.uri().path());
     (StatusCode::NOT_FOUND, text).into_response()
 }
@@ -181,9 +181,11 @@ mod tests {
         let table = ("ONEPIXEL_TABLE", "live");
         check(&[table], Ok((168, false)));
         check(&[table, ("ONEPIXEL_TTL", "3d"), ("ONEPIXEL_PIXEL_URL", "")], Ok((72, false)));
-        let (pixel, events) =
-            (("ONEPIXEL_PIXEL_URL", "https://a/p.gif"), ("ONEPIXEL_EVENTS_URL", "https://b/e"));
-        check(&[table, pixel, events], Ok((168, true)));
+        let pixel = ("ONEPIXEL_PIXEL_URL", "https://a/p.gif");
+        let (events, script) =
+            (("ONEPIXEL_EVENTS_URL", "https://b/e"), ("ONEPIXEL_SCRIPT_URL", "https://a/p.js"));
+        check(&[table, pixel, events, script], Ok((168, true)));
+        check(&[table, pixel, events], Err("ONEPIXEL_SCRIPT_URL"));
         check(&[table, pixel], Err("ONEPIXEL_EVENTS_URL"));
         check(&[table, events], Err("ONEPIXEL_PIXEL_URL"));
         check(&[table, ("ONEPIXEL_PIXEL_URL", "p.gif"), events], Err("https://..."));

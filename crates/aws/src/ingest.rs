@@ -1,4 +1,4 @@
-//! The ingest function: `GET /p.gif` behind API Gateway's HTTP API or a function URL, into Kinesis.
+//! The ingest function: `GET /p.gif` behind API Gateway's HTTP API or a function URL, into Kinesis; and `GET /p.js`, the tracker.
 //!
 //! The same ingest and the same answers as the binary's. Two modes:
 //! - **before** (default): the answer goes out when Kinesis has the record. A `200` is true whatever happens later.
@@ -25,7 +25,6 @@ pub mod dead_letter;
 mod door;
 pub mod hold;
 pub mod outbox;
-mod request;
 mod settings;
 
 use std::sync::Arc;
@@ -40,12 +39,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::dynamo::table::Table;
+use crate::http_api::Payload;
 use crate::kinesis::{self, Credentials, Patience, Producer};
 use crate::metrics::Counters;
 use crate::salt::{DaySalt, TableSalts};
 
 pub use door::Door;
-pub use request::{HttpAnswer, HttpRequest};
 pub use settings::{Ack, Settings};
 
 use dead_letter::DeadLetters;
@@ -108,7 +107,7 @@ pub async fn serve(door: Door, flusher: Flusher) -> anyhow::Result<()> {
                 Some(extension.register().await.map_err(anyhow::Error::from_boxed)?)
             }
         };
-        let handler = service_fn(move |event: LambdaEvent<HttpRequest>| {
+        let handler = service_fn(move |event: LambdaEvent<Payload>| {
             let door = Arc::clone(&door);
             async move { Ok::<_, std::convert::Infallible>(door.answer(event).await) }
         });

@@ -11,6 +11,8 @@ pub mod log;
 pub mod metrics;
 pub mod record;
 
+pub mod http_api;
+
 pub mod ingest;
 pub mod redrive;
 pub mod relay;

@@ -48,7 +48,7 @@ pub struct Edge {
     pub script_path: String,
     /// The doors' port, if the dashboard has another.
     pub other_port: Option<u16>,
-    /// Whole addresses of the pixel and of the events path, where the doors are no part of this server.
+    /// Whole addresses, where the doors are no part of this server.
     pub elsewhere: Option<Doors>,
     /// Peers whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -63,6 +63,8 @@ pub struct Doors {
     pub pixel_url: String,
     /// `https://...` that takes events as JSON.
     pub events_url: String,
+    /// `https://...` of the tracker.
+    pub script_url: String,
 }
 
 /// Why the routes cannot be made.

@@ -20,9 +20,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// The paths that the app draws by itself; the same page answers all of them.
 const PAGES: [&str; 5] = ["/", "/pipeline", "/inspector", "/setup", "/access"];
-/// The page of the app, and the tracker, among the embedded files.
+/// The page of the app among the embedded files.
 const INDEX: &str = "/index.html";
-const TRACKER: &str = "/p.js";
 
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -52,7 +51,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
             router = router.route(path, get(move |headers: HeaderMap| async move { file(index, &headers) }));
         }
     }
-    for asset in ASSETS.iter().filter(|asset| asset.path != INDEX && asset.path != TRACKER) {
+    for asset in ASSETS.iter().filter(|asset| asset.path != INDEX) {
         router =
             router.route(asset.path, get(move |headers: HeaderMap| async move { file(asset, &headers) }));
     }
@@ -61,11 +60,10 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 
 /// The tracker: any page may load it, and caches may keep it for an hour.
 pub fn tracker(method: &Method, headers: &HeaderMap) -> Response {
-    let Some(tracker) = find(TRACKER) else { return StatusCode::NOT_FOUND.into_response() };
     if !matches!(*method, Method::GET | Method::HEAD) {
         return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")]).into_response();
     }
-    let mut response = file(tracker, headers);
+    let mut response = file(&TRACKER, headers);
     let to = response.headers_mut();
     to.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
     to.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -76,7 +74,7 @@ pub fn tracker(method: &Method, headers: &HeaderMap) -> Response {
 
 /// Whether a page or a file of ours answers at this path.
 pub fn takes(path: &str) -> bool {
-    PAGES.contains(&path) || ASSETS.iter().any(|asset| asset.path == path && asset.path != TRACKER)
+    PAGES.contains(&path) || find(path).is_some()
 }
 
 fn find(path: &str) -> Option<&'static Asset> {
@@ -183,9 +181,8 @@ mod tests {
 
     #[test]
     fn the_app_and_the_tracker_are_embedded_whole() {
-        for path in [INDEX, TRACKER] {
-            let asset = find(path).unwrap();
-            assert!(!asset.plain.is_empty() && !asset.immutable, "{path}");
+        for asset in [find(INDEX).unwrap(), &TRACKER] {
+            assert!(!asset.plain.is_empty() && !asset.immutable, "{}", asset.path);
             assert!(asset.etag.starts_with('"') && asset.etag.len() > 10, "{}", asset.etag);
         }
         assert!(find(INDEX).unwrap().kind.starts_with("text/html"));

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use environment::{Busy, Ended, Environment};
+pub use environment::{Busy, Ended, Environment, Terms};
 pub use function::{Called, Chaos, Counts, Function};
 pub use payload::{HttpAnswer, HttpRequest};
 

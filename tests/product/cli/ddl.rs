@@ -5,30 +5,9 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::{check, out};
+use crate::duckdb;
 use crate::harness::archive::{paths, values};
 use crate::harness::{Launch, folder, s, shared, tools};
-
-/// Runs the statements, asks, and prints every answer as rows of JSON.
-const ASK: &str = "
-import duckdb, json, sys
-statements = sys.stdin.read().split('\\0')
-db = duckdb.connect()
-db.execute(statements[0])
-for question in statements[1:]:
-    print(json.dumps([list(row) for row in db.execute(question).fetchall()], default=str))
-";
-
-fn ask(ddl: &str, questions: &[&str]) -> Vec<Value> {
-    use std::io::Write as _;
-    let mut command = Command::new(tools::python());
-    command.args(["-c", ASK]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let text = [&[ddl], questions].concat().join("\0");
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let done = child.wait_with_output().unwrap();
-    assert!(done.status.success());
-    String::from_utf8(done.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
 
 #[test]
 fn duckdb_agrees_with_the_archive_to_the_event_and_shows_each_id_once() {
@@ -52,7 +31,8 @@ fn duckdb_agrees_with_the_archive_to_the_event_and_shows_each_id_once() {
 
     let ddl = out(&check(&launch, &["ddl", "duckdb"], 0, &["events_by_day"]));
     let by_id = "id, CAST(received_at AS VARCHAR), source, event, site, page_path, class, CAST(props AS VARCHAR), flags";
-    let answers = ask(
+    let answers = duckdb::ask(
+        Command::new(tools::python()),
         &ddl,
         &[
             "SELECT count(*) FROM events_stored",

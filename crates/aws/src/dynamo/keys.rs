@@ -48,6 +48,7 @@
 //! So batches should be large (a window of seconds), and what is ranked is what the live view costs.
 
 use onepixel_event::{Class, EventId, Time};
+use onepixel_view::Dimension;
 use sha2::{Digest, Sha256};
 
 /// The table's partition key.
@@ -109,59 +110,39 @@ impl Kind {
     }
 }
 
-/// Declares the ranked dimensions with their word, the same as in the dashboard's API.
+/// Declares the ranked dimensions, each called as in [`Dimension`].
 macro_rules! ranked {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)?) => {
+    ($($variant:ident),+ $(,)?) => {
         /// The dimensions that are counted value by value.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Ranked { $($(#[$doc])* $variant),+ }
+        pub enum Ranked { $(#[doc = concat!("[`Dimension::", stringify!($variant), "`]")] $variant),+ }
 
         impl Ranked {
             /// Every one.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The word in the key and in the API.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            /// The dimension of this word, if it is ranked.
-            pub fn parse(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|dimension| dimension.as_str() == word)
+            fn dimension(self) -> Dimension {
+                match self { $(Self::$variant => Dimension::$variant),+ }
             }
         }
     };
 }
 
+// Every event has the last two, and sites are counted over all of them only.
 ranked! {
-    /// Path of the page.
-    Page = "page",
-    /// Host of the page: where a badge is shown.
-    Host = "host",
-    /// Host of the referrer.
-    Referrer = "referrer",
-    /// Kind of place the visit came from.
-    Group = "group",
-    /// `utm_source`.
-    Source = "source",
-    /// `utm_medium`.
-    Medium = "medium",
-    /// `utm_campaign`.
-    Campaign = "campaign",
-    /// Browser family.
-    Browser = "browser",
-    /// Operating system family.
-    Os = "os",
-    /// Kind of device.
-    Device = "device",
-    /// Country.
-    Country = "country",
-    /// First language the browser asked for.
-    Language = "language",
-    /// Name of the event; every event has one.
-    Event = "event",
-    /// The site; every event has one. Counted over all sites only.
-    Site = "site",
+    Page, Host, Referrer, Group, Source, Medium, Campaign, Browser, Os, Device, Country, Language, Event, Site,
+}
+
+impl Ranked {
+    /// The dimension, if it is ranked.
+    pub fn of(dimension: Dimension) -> Option<Self> {
+        Self::ALL.iter().copied().find(|ranked| ranked.dimension() == dimension)
+    }
+
+    /// The word in the key: that of the API, and never another for what is stored.
+    pub fn as_str(self) -> &'static str {
+        self.dimension().as_str()
+    }
 }
 
 /// Which stretch of time a counter is of.
@@ -321,6 +302,15 @@ mod tests {
         assert_eq!(recent_pk(None, 1), "R#1#");
         assert_eq!(recent_sk(time, id), format!("2026-02-10T21:04:05.123Z#{id}"));
         assert_eq!(top_range(8, 23), ("08".to_owned(), "24".to_owned()));
+    }
+
+    #[test]
+    fn the_words_in_the_keys_stay() {
+        let words: Vec<_> = Ranked::ALL.iter().map(|ranked| ranked.as_str()).collect();
+        let stored =
+            "page host referrer group source medium campaign browser os device country language event site";
+        assert_eq!(words.join(" "), stored);
+        assert_eq!((Ranked::of(Dimension::Os), Ranked::of(Dimension::Title)), (Some(Ranked::Os), None));
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl TableView {
 /// The dimensions that are ranked: those that are counted value by value, and the class, which every counter tells.
 fn dimensions() -> Vec<Dimension> {
     let is_ranked =
-        |dimension: &Dimension| *dimension == Dimension::Class || Ranked::parse(dimension.as_str()).is_some();
+        |dimension: &Dimension| *dimension == Dimension::Class || Ranked::of(*dimension).is_some();
     Dimension::ALL.iter().copied().filter(is_ranked).collect()
 }
 

@@ -4,16 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use http::{Method, StatusCode};
 use lambda_runtime::LambdaEvent;
+use onepixel_dashboard::pages;
 use onepixel_event::{EventId, Time};
 use onepixel_gateway::ingest::Ingest;
 use onepixel_gateway::{PixelHit, PixelRequest, pixel_hit, pixel_not_stored, pixel_overloaded, pixel_stored};
 
 use super::hold::Unfinished;
 use super::outbox::{Full, Limits, NotStored, Offer, Outbox};
-use super::request::{HttpAnswer, HttpRequest};
 use super::settings::{Ack, Settings};
 use crate::clock::Clock;
+use crate::http_api::{HttpAnswer, HttpRequest, Payload};
 use crate::metrics::Counters;
 use crate::salt::{DaySalt, NoSalt};
 
@@ -41,13 +44,26 @@ impl fmt::Debug for Door {
 
 impl Door {
     /// Answers one request. Never fails: whatever goes wrong has a status.
-    pub async fn answer(&self, event: LambdaEvent<HttpRequest>) -> HttpAnswer {
-        let LambdaEvent { payload: request, context } = event;
+    pub async fn answer(&self, event: LambdaEvent<Payload>) -> HttpAnswer {
+        let LambdaEvent { payload, context } = event;
         let now_ms = (self.clock)();
         self.counters.write_seldom(now_ms);
+        let request = match HttpRequest::read(&payload) {
+            Ok(request) => request,
+            Err(bad) => {
+                self.counters.add("NotThePixel", 1);
+                return bad.answer();
+            }
+        };
+        if request.path() == self.settings.script_path {
+            return tracker(&request).await;
+        }
         if request.path() != self.settings.pixel_path {
             self.counters.add("NotThePixel", 1);
-            return HttpAnswer::nothing_here();
+            return HttpAnswer::plain(
+                StatusCode::NOT_FOUND,
+                "this is neither the path of the pixel nor that of the tracker",
+            );
         }
         let left = Duration::from_millis(context.deadline.saturating_sub(now_ms));
         let limits = Limits::within(left);
@@ -69,12 +85,12 @@ impl Door {
                 Err(NoStore::NotStored(NotStored(reason))) => pixel_not_stored(reason),
             },
         };
-        HttpAnswer::new(&response)
+        HttpAnswer::of(&response)
     }
 
     async fn look(&self, request: &HttpRequest, now: Time, line: &mut Vec<u8>) -> PixelHit {
-        let (method, headers) = (request.method(), request.headers());
-        if method == http::Method::GET {
+        let (method, headers) = (method(request), request.headers());
+        if method == Method::GET {
             match self.salt.bring(self.ingest.salt(), now, SALT_WITHIN).await {
                 Ok(()) => {}
                 Err(NoSalt::Resting) => self.counters.add("NoSalt", 1),
@@ -84,7 +100,8 @@ impl Door {
                 }
             }
         }
-        let address = request.address(&headers, &self.settings.trusted_proxies);
+        let sender = request.client(&headers, &self.settings.trusted_proxies);
+        let address = sender.map(|sender| sender.address);
         let request = PixelRequest { method: &method, query: request.query(), headers: &headers, address };
         pixel_hit(&self.ingest, request, now, line)
     }
@@ -100,6 +117,21 @@ impl Door {
         let ended = |_| Err(NotStored("the environment ends".to_owned()));
         Ok(told.await.unwrap_or_else(ended)?)
     }
+}
+
+/// The tracker, as every other onepixel serves it.
+async fn tracker(request: &HttpRequest) -> HttpAnswer {
+    let method = method(request);
+    let mut response = pages::tracker(&method, &request.headers());
+    if method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    HttpAnswer::whole(response).await
+}
+
+/// The method; one that is none is answered as one that is not served.
+fn method(request: &HttpRequest) -> Method {
+    request.method().unwrap_or(Method::CONNECT)
 }
 
 enum NoStore {

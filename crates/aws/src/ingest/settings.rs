@@ -18,8 +18,10 @@ pub struct Settings {
     pub ack: Ack,
     /// `ONEPIXEL_PRIVACY_IP` and `ONEPIXEL_PRIVACY_GPC`
     pub ingest: IngestSettings,
-    /// `ONEPIXEL_PIXEL_PATH`: other paths are not answered.
+    /// `ONEPIXEL_PIXEL_PATH`
     pub pixel_path: String,
+    /// `ONEPIXEL_SCRIPT_PATH`: of the tracker. Other paths than these two are not answered.
+    pub script_path: String,
     /// `ONEPIXEL_TRUSTED_PROXIES`: networks of proxies in front of API Gateway whose `X-Forwarded-For` is believed,
     /// separated by commas. Without any, the client is who API Gateway saw.
     pub trusted_proxies: Vec<IpNet>,
@@ -54,10 +56,11 @@ impl Settings {
             "after" => Some(Ack::After),
             _ => None,
         })?;
-        let path =
-            word(get("ONEPIXEL_PIXEL_PATH"), "ONEPIXEL_PIXEL_PATH", "a path such as /p.gif", |path| {
-                path.starts_with('/').then(|| path.to_owned())
-            })?;
+        let path = |path: &str| path.starts_with('/').then(|| path.to_owned());
+        let pixel_path =
+            word(get("ONEPIXEL_PIXEL_PATH"), "ONEPIXEL_PIXEL_PATH", "a path such as /p.gif", path)?;
+        let script_path =
+            word(get("ONEPIXEL_SCRIPT_PATH"), "ONEPIXEL_SCRIPT_PATH", "a path such as /p.js", path)?;
         let networks = "networks such as 192.0.2.0/24, separated by commas";
         let proxies =
             word(get("ONEPIXEL_TRUSTED_PROXIES"), "ONEPIXEL_TRUSTED_PROXIES", networks, |networks| {
@@ -73,7 +76,8 @@ impl Settings {
             bucket: required("ONEPIXEL_BUCKET", "s3://bucket or s3://bucket/prefix")?,
             ack: ack.unwrap_or_default(),
             ingest: ingest_settings(get)?,
-            pixel_path: path.unwrap_or_else(|| "/p.gif".to_owned()),
+            pixel_path: pixel_path.unwrap_or_else(|| "/p.gif".to_owned()),
+            script_path: script_path.unwrap_or_else(|| "/p.js".to_owned()),
             trusted_proxies: proxies.unwrap_or_default(),
             function: get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "onepixel-ingest".to_owned()),
             concurrency: concurrency.unwrap_or(1),
@@ -113,11 +117,13 @@ mod tests {
             ("ONEPIXEL_PRIVACY_IP", "drop"),
             ("ONEPIXEL_PRIVACY_GPC", "drop"),
             ("ONEPIXEL_PIXEL_PATH", "/badge/x.gif"),
+            ("ONEPIXEL_SCRIPT_PATH", "/x.js"),
             ("ONEPIXEL_TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::/32"),
             ("AWS_LAMBDA_MAX_CONCURRENCY", "16"),
         ]);
         let settings = settings.unwrap();
         assert_eq!((settings.ack, settings.pixel_path.as_str()), (Ack::After, "/badge/x.gif"));
+        assert_eq!(settings.script_path, "/x.js");
         assert_eq!((settings.ingest.ip, settings.ingest.gpc), (IpPolicy::Drop, GpcPolicy::Drop));
         assert_eq!((settings.trusted_proxies.len(), settings.concurrency), (2, 16));
     }

@@ -92,7 +92,7 @@ pub(super) async fn show(State(api): State<Arc<Api>>, head: RequestParts) -> Res
     Ok(Json(Setup {
         pixel_url: doors.map_or_else(|| own(&edge.pixel_path), |doors| doors.pixel_url.clone()),
         events_url: doors.map_or_else(|| own(&edge.events_path), |doors| doors.events_url.clone()),
-        script_url: own(&edge.script_path),
+        script_url: doors.map_or_else(|| own(&edge.script_path), |doors| doors.script_url.clone()),
         pixel_path: edge.pixel_path.clone(),
         events_path: edge.events_path.clone(),
         script_path: edge.script_path.clone(),

@@ -34,6 +34,7 @@ impl Rig {
         let doors = Doors {
             pixel_url: "https://in.example/p.gif".into(),
             events_url: "https://api.example/v1/e".into(),
+            script_url: "https://in.example/p.js".into(),
         };
         let dashboard = Dashboard {
             view: with_view.then(|| Arc::new(CountingView) as _),
@@ -140,7 +141,7 @@ async fn the_setup_page_names_doors_that_are_elsewhere_and_the_secret_works_once
     assert_eq!(status, StatusCode::OK);
     assert_eq!(setup["pixel_url"], "https://in.example/p.gif");
     assert_eq!(setup["events_url"], "https://api.example/v1/e");
-    assert_eq!(setup["script_url"], "https://stats.example/p.js");
+    assert_eq!(setup["script_url"], "https://in.example/p.js");
     assert_eq!((&setup["hits"], &setup["first_hit_ms"]), (&Value::Null, &Value::Null));
     assert_eq!(setup["address"]["seen"], "192.0.2.7");
     let again = Request::post("/api/v1/session").header("content-type", "application/json");

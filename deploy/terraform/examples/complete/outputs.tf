@@ -8,6 +8,11 @@ output "events_url" {
   value       = module.onepixel.events_url
 }
 
+output "script_url" {
+  description = "Where the tracker is."
+  value       = module.onepixel.script_url
+}
+
 output "snippet" {
   description = "What to paste into a page."
   value       = module.onepixel.snippet

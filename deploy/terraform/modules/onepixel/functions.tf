@@ -23,11 +23,12 @@ locals {
   }
   environments = {
     ingest = merge(local.privacy, {
-      ONEPIXEL_ACK        = var.acknowledge
-      ONEPIXEL_PIXEL_PATH = "/${var.pixel.path}"
-      ONEPIXEL_STREAM     = local.stream
-      ONEPIXEL_TABLE      = local.table
-      ONEPIXEL_BUCKET     = "s3://${local.bucket}"
+      ONEPIXEL_ACK         = var.acknowledge
+      ONEPIXEL_PIXEL_PATH  = "/${var.pixel.path}"
+      ONEPIXEL_SCRIPT_PATH = "/${var.pixel.script}"
+      ONEPIXEL_STREAM      = local.stream
+      ONEPIXEL_TABLE       = local.table
+      ONEPIXEL_BUCKET      = "s3://${local.bucket}"
     })
     archive = merge(local.privacy, {
       ONEPIXEL_BUCKET = "s3://${local.bucket}"
@@ -52,6 +53,7 @@ locals {
       ONEPIXEL_SIGN_IN    = var.sign_in
       ONEPIXEL_PIXEL_URL  = local.pixel_url
       ONEPIXEL_EVENTS_URL = local.events_url
+      ONEPIXEL_SCRIPT_URL = local.script_url
     }
   }
 }

@@ -1,6 +1,10 @@
 locals {
-  pixel_url  = var.domain == null ? "${aws_apigatewayv2_api.pixel.api_endpoint}/${var.pixel.path}" : "https://${var.domain.name}/${var.pixel.path}"
+  pixel_at   = var.domain == null ? aws_apigatewayv2_api.pixel.api_endpoint : "https://${var.domain.name}"
+  pixel_url  = "${local.pixel_at}/${var.pixel.path}"
+  script_url = "${local.pixel_at}/${var.pixel.script}"
   events_url = var.domain == null ? aws_api_gateway_stage.events.invoke_url : "https://${var.domain.name}/${var.events.path}"
+  # The tracker looks for the events' path beside itself.
+  beside = local.events_url == replace(local.script_url, "/[^/]+$/", "e")
   dashboard_url = !var.dashboard.enabled ? null : (
     contains(keys(local.names), "dashboard") ? "https://${local.names["dashboard"]}/" : "${aws_apigatewayv2_api.dashboard[0].api_endpoint}/"
   )
@@ -16,9 +20,17 @@ output "events_url" {
   value       = local.events_url
 }
 
+output "script_url" {
+  description = "Where the tracker is."
+  value       = local.script_url
+}
+
 output "snippet" {
-  description = "What to paste into a page."
-  value       = "<img src=\"${local.pixel_url}?site=my-site\" alt=\"\" width=\"1\" height=\"1\" referrerpolicy=\"no-referrer-when-downgrade\">"
+  description = "What to paste into a page: the tracker, and the pixel where there is no JavaScript."
+  value       = <<-HTML
+    <script defer src="${local.script_url}" data-site="my-site"${local.beside ? "" : " data-events=\"${local.events_url}\""}></script>
+    <noscript><img src="${local.pixel_url}?site=my-site" alt="" width="1" height="1" referrerpolicy="no-referrer-when-downgrade"></noscript>
+  HTML
 }
 
 output "dashboard_url" {

@@ -1,4 +1,4 @@
-# GET /p.gif: the cheaper HTTP API, throttled, in front of the ingest function.
+# GET /p.gif and GET /p.js: the cheaper HTTP API, throttled, in front of the ingest function.
 
 resource "aws_apigatewayv2_api" "pixel" {
   name          = "${var.name}-pixel"
@@ -18,9 +18,9 @@ resource "aws_apigatewayv2_integration" "pixel" {
 # Every other path is answered with 404 by API Gateway, and costs no invocation.
 resource "aws_apigatewayv2_route" "pixel" {
   #checkov:skip=CKV_AWS_309:a pixel is for everybody; what protects it is the throttle
-  for_each           = toset(["GET", "HEAD"])
+  for_each           = toset([for pair in setproduct(["GET", "HEAD"], [var.pixel.path, var.pixel.script]) : "${pair[0]} /${pair[1]}"])
   api_id             = aws_apigatewayv2_api.pixel.id
-  route_key          = "${each.key} /${var.pixel.path}"
+  route_key          = each.key
   target             = "integrations/${aws_apigatewayv2_integration.pixel.id}"
   authorization_type = "NONE"
 }
@@ -43,11 +43,12 @@ resource "aws_apigatewayv2_stage" "pixel" {
 }
 
 resource "aws_lambda_permission" "pixel" {
-  statement_id  = "pixel"
+  for_each      = { pixel = var.pixel.path, script = var.pixel.script }
+  statement_id  = each.key
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.functions["ingest"].function_name
   principal     = "apigateway.amazonaws.com"
-  source_arn    = "${aws_apigatewayv2_api.pixel.execution_arn}/*/*/${var.pixel.path}"
+  source_arn    = "${aws_apigatewayv2_api.pixel.execution_arn}/*/*/${each.value}"
 }
 
 locals {

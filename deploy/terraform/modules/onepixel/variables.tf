@@ -52,16 +52,21 @@ variable "kms_key_arn" {
 }
 
 variable "pixel" {
-  description = "GET /p.gif: its path, and the token bucket of the HTTP API in front of it (requests a second, and at once)."
+  description = "GET /p.gif: its path, that of the tracker beside it (GET /p.js), and the token bucket of the HTTP API in front of both (requests a second, and at once)."
   type = object({
-    path  = optional(string, "p.gif")
-    rate  = optional(number, 1000)
-    burst = optional(number, 2000)
+    path   = optional(string, "p.gif")
+    script = optional(string, "p.js")
+    rate   = optional(number, 1000)
+    burst  = optional(number, 2000)
   })
   default = {}
   validation {
-    condition     = can(regex("^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$", var.pixel.path))
-    error_message = "pixel.path has no slash at its ends and only letters, digits, and - . _ ~ between slashes, for example p.gif."
+    condition     = alltrue([for path in [var.pixel.path, var.pixel.script] : can(regex("^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$", path))])
+    error_message = "pixel.path and pixel.script have no slash at their ends and only letters, digits, and - . _ ~ between slashes, for example p.gif."
+  }
+  validation {
+    condition     = var.pixel.path != var.pixel.script
+    error_message = "pixel.path and pixel.script are two paths."
   }
   validation {
     condition     = var.pixel.rate >= 1 && var.pixel.burst >= 1 && floor(var.pixel.burst) == var.pixel.burst

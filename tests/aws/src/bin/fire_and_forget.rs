@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use onepixel_aws::clock::system_clock;
-use onepixel_aws::ingest::{Ack, HttpRequest, Settings, open};
+use onepixel_aws::http_api::Payload;
+use onepixel_aws::ingest::{Ack, Settings, open};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
@@ -17,7 +18,7 @@ async fn main() -> Result<(), Error> {
     let (door, flusher) = open(Settings { ack: Ack::After, ..settings }, system_clock()).await?;
     tokio::spawn(flusher.run(CancellationToken::new()));
     let door = Arc::new(door);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<HttpRequest>| {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| {
         let door = Arc::clone(&door);
         async move { Ok::<_, Infallible>(door.answer(event).await) }
     }))

@@ -37,6 +37,15 @@ pub struct Environment {
     _reaper: JoinSet<()>,
 }
 
+/// How one invocation goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// From its delivery until it is killed; the function is told.
+    pub timeout: Duration,
+    /// Whether it is kept from answering; see [`Environment::stall`].
+    pub stalls: bool,
+}
+
 /// How long an invocation kept its environment busy, and what ended it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Busy {
@@ -108,12 +117,12 @@ impl Environment {
     }
 
     /// Runs one invocation to its end. `answered` gets the answer as soon as there is one.
-    pub async fn invoke(&self, payload: Bytes, answered: oneshot::Sender<Answer>) -> Busy {
+    pub async fn invoke(&self, payload: Bytes, terms: Terms, answered: oneshot::Sender<Answer>) -> Busy {
         let start = Instant::now();
-        let deadline = start + self.launch.timeout;
-        let deadline_ms = epoch_ms() + u64::try_from(self.launch.timeout.as_millis()).unwrap_or(u64::MAX / 2);
-        let invocation =
-            Invocation { id: uuid::Uuid::from_u128(rand::random()).to_string(), payload, deadline_ms };
+        let deadline = start + terms.timeout;
+        let deadline_ms = epoch_ms() + u64::try_from(terms.timeout.as_millis()).unwrap_or(u64::MAX / 2);
+        let id = uuid::Uuid::from_u128(rand::random()).to_string();
+        let invocation = Invocation { id, payload, deadline_ms, stalls: terms.stalls };
         let event = json!({
             "eventType": "INVOKE", "deadlineMs": deadline_ms, "requestId": invocation.id,
             "invokedFunctionArn": FUNCTION_ARN, "tracing": {"type": "X-Amzn-Trace-Id", "value": TRACE},
@@ -157,6 +166,11 @@ impl Environment {
         self.parties.pause(true);
         tokio::time::sleep(length).await;
         self.parties.pause(false);
+    }
+
+    /// Stops the processes for good, as when all they wait for never comes: the time-out ends it.
+    pub fn stall(&self) {
+        self.parties.pause(true);
     }
 
     /// SIGKILL, and waits until the processes are gone.

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::environment::{Busy, Ended, Environment};
+use super::environment::{Busy, Ended, Environment, Terms};
 use super::{Answer, Launch};
 
 const LOG_BYTES_SHOWN: usize = 4_000;
@@ -33,6 +33,13 @@ pub struct Chaos {
     pub pause_one_in: u32,
     /// How long such a stop, and the wait before it, are at most.
     pub pause_at_most: Duration,
+    /// Of so many invocations one, counted and not drawn, never answers: its processes are stopped at a random moment, at its
+    /// answer at the latest, until its time-out kills them; 0 for never. Nothing else strikes it.
+    pub stall_one_in: u32,
+    /// That stop comes so long after the delivery at most.
+    pub stall_within: Duration,
+    /// The time-out of such an invocation, which it is told.
+    pub stall_timeout: Duration,
 }
 
 /// What happened to one invocation.
@@ -41,6 +48,7 @@ struct Accidents {
     recycle: bool,
     kill_after: Option<Duration>,
     pause: Option<(Duration, Duration)>,
+    stall: Option<Duration>,
 }
 
 /// What a function has seen.
@@ -225,8 +233,12 @@ impl Pool {
                 return;
             }
         };
-        lock(&self.counts).invocations += 1;
-        let accidents = self.draw();
+        let number = {
+            let mut counts = lock(&self.counts);
+            counts.invocations += 1;
+            counts.invocations
+        };
+        let accidents = self.draw(number);
         let busy = self.strike(&slots.environment, accidents, payload, answered).await;
         self.count(busy);
         if busy.ended != Ended::Settled || !slots.environment.is_up() {
@@ -290,6 +302,10 @@ impl Pool {
         answered: oneshot::Sender<Answer>,
     ) -> Busy {
         let strikes = async {
+            if let Some(after) = accidents.stall {
+                tokio::time::sleep(after.min(self.chaos.stall_timeout)).await;
+                environment.stall();
+            }
             if let Some((after, length)) = accidents.pause {
                 tokio::time::sleep(after).await;
                 lock(&self.counts).paused += 1;
@@ -302,13 +318,21 @@ impl Pool {
             }
         };
         // A kill waits for nobody: it also strikes what is frozen by then. A pause is over before the next invocation.
-        let (busy, ()) = tokio::join!(environment.invoke(payload, answered), strikes);
+        let stalls = accidents.stall.is_some();
+        let timeout = if stalls { self.chaos.stall_timeout } else { self.launch.timeout };
+        let terms = Terms { timeout, stalls };
+        let (busy, ()) = tokio::join!(environment.invoke(payload, terms, answered), strikes);
         busy
     }
 
-    fn draw(&self) -> Accidents {
+    fn draw(&self, number: u64) -> Accidents {
         let chaos = self.chaos;
         let mut random = lock(&self.random);
+        let every = u64::from(chaos.stall_one_in);
+        if every > 0 && number % every == chaos.seed % every {
+            let stall = Some(chaos.stall_within.mul_f64(random.random()));
+            return Accidents { stall, ..Accidents::default() };
+        }
         let mut one_in = |n: u32| n > 0 && random.random_range(0..n) == 0;
         let (recycle, kill, pause) =
             (one_in(chaos.recycle_one_in), one_in(chaos.kill_one_in), one_in(chaos.pause_one_in));
@@ -317,6 +341,7 @@ impl Pool {
             recycle,
             kill_after: kill.then(|| within(chaos.kill_within)),
             pause: pause.then(|| (within(chaos.pause_at_most), within(chaos.pause_at_most))),
+            stall: None,
         }
     }
 

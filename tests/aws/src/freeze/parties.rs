@@ -31,6 +31,8 @@ pub(super) struct Invocation {
     pub(super) id: String,
     pub(super) payload: Bytes,
     pub(super) deadline_ms: u64,
+    /// It never answers: its processes are stopped at the answer at the latest, until its time-out.
+    pub(super) stalls: bool,
 }
 
 #[derive(Debug)]
@@ -76,6 +78,7 @@ struct Inner {
     extensions: HashMap<String, Extension>,
     ever_settled: bool,
     closing: bool,
+    stalls: bool,
 }
 
 /// The shared state of one environment.
@@ -99,6 +102,7 @@ impl Parties {
             extensions: HashMap::new(),
             ever_settled: false,
             closing: false,
+            stalls: false,
         };
         Self { inner: Mutex::new(inner), stage: watch::Sender::new(Stage::Init), externals, freezes_at_all }
     }
@@ -178,7 +182,12 @@ impl Parties {
 
     /// The runtime answers; false if no such invocation waits for an answer.
     pub(super) fn answer(&self, id: &str, answer: Answer) -> bool {
-        let waiting = self.lock().unanswered.remove(id);
+        let mut inner = self.lock();
+        if inner.stalls {
+            signal(&inner, Signal::STOP);
+            return inner.unanswered.contains_key(id);
+        }
+        let waiting = inner.unanswered.remove(id);
         // A caller that has gone does not make the answer wrong.
         waiting.map(|waiting| drop(waiting.send(answer))).is_some()
     }
@@ -193,6 +202,7 @@ impl Parties {
             *stage = if settled { Stage::Busy } else { stage.clone() };
             settled
         });
+        inner.stalls = invocation.stalls;
         inner.unanswered.insert(invocation.id.clone(), sender);
         inner.queued.push_back(invocation);
         hand_out(&mut inner);
@@ -253,7 +263,7 @@ impl Parties {
         let settled = !inner.polls.is_empty()
             && self.externals.iter().all(registered)
             && inner.extensions.values().all(Extension::waits);
-        if !settled || matches!(*self.stage.borrow(), Stage::Ended(_)) {
+        if !settled || inner.stalls || matches!(*self.stage.borrow(), Stage::Ended(_)) {
             return;
         }
         inner.ever_settled = true;

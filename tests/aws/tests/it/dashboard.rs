@@ -67,6 +67,7 @@ impl Stage {
             .env("ONEPIXEL_SIGN_IN", SECRET)
             .env("ONEPIXEL_PIXEL_URL", "https://in.example/p.gif")
             .env("ONEPIXEL_EVENTS_URL", "https://api.example/v1/e")
+            .env("ONEPIXEL_SCRIPT_URL", "https://in.example/p.js")
             .timeout(Duration::from_secs(29));
         Function::new(Launch { init_timeout: Duration::from_secs(60), ..launch }.environments(1)).unwrap()
     }
@@ -129,9 +130,9 @@ async fn pages_come_compressed_and_whole_and_figures_exact() {
     assert_eq!(unpacked, plain.body, "{script}");
     let known = HttpRequest::get(script).header("if-none-match", plain.header("etag").unwrap());
     assert_eq!(send(&function, known).await.status, 304);
-    let tracker = send(&function, HttpRequest::get("/p.js")).await;
-    assert_eq!((tracker.status, tracker.header("access-control-allow-origin")), (200, Some("*")));
-    assert_eq!(send(&function, HttpRequest::get("/no/such/page")).await.status, 404);
+    for elsewhere in ["/no/such/page", "/p.js", "/p.gif"] {
+        assert_eq!(send(&function, HttpRequest::get(elsewhere)).await.status, 404);
+    }
 
     assert_eq!(get(&function, "", "/api/v1/overview").await.0, 401);
     let cookie = cookie(&sign_in(&function, &json!({ "token": SECRET })).await);
@@ -155,7 +156,7 @@ async fn pages_come_compressed_and_whole_and_figures_exact() {
         (&setup["address"]["seen"], &setup["pixel_url"]),
         (&json!("203.0.113.7"), &json!("https://in.example/p.gif"))
     );
-    assert_eq!(setup["script_url"], format!("https://{HOST}/p.js"));
+    assert_eq!(setup["script_url"], "https://in.example/p.js");
     for (target, status, text) in [
         ("/api/v1/live", 404, "capabilities"),
         ("/api/v1/pipeline", 404, "capabilities"),
@@ -171,6 +172,65 @@ async fn pages_come_compressed_and_whole_and_figures_exact() {
         );
     }
     function.shutdown().await;
+}
+
+/// A payload of a GET with one part changed.
+fn hostile(pointer: &str, value: Value) -> Value {
+    let mut payload: Value = serde_json::from_slice(&HttpRequest::get("/api/v1/overview").payload()).unwrap();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    payload.pointer_mut(parent).unwrap()[name] = value;
+    payload
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_stranger_sends_is_answered_by_a_function_that_lives_on() {
+    let stage = Stage::new().await;
+    let function = stage.function();
+    let mut cases = vec![(400, json!(null)), (400, json!([])), (400, json!({})), (400, json!("GET /"))];
+    for text in [
+        "\"",
+        " ",
+        "a b\"<>{}|^`\\",
+        "\0\r\n\u{7f}",
+        "%",
+        "%zz%",
+        "%ff%00",
+        "\u{e9}\u{1f600}",
+        "#x",
+        "[::1",
+        "\u{feff}",
+    ] {
+        cases.push((401, hostile("/rawQueryString", json!(text))));
+        cases.push((404, hostile("/rawPath", json!(format!("/no{text}")))));
+        cases.push((401, hostile("/headers/cookie", json!(text))));
+        cases.push((401, hostile("/headers/authorization", json!(text))));
+        cases.push((401, hostile("/cookies", json!([text]))));
+    }
+    cases.push((404, hostile("/rawPath", json!("http://[evil"))));
+    cases.push((200, hostile("/rawPath", json!(""))));
+    cases.push((400, hostile("/rawQueryString", json!("x".repeat(1 << 20)))));
+    cases.push((400, hostile("/rawPath", json!("/x".repeat(1 << 20)))));
+    cases.push((401, hostile("/headers", (0..40_000).map(|n| (format!("x-{n}"), json!("y"))).collect())));
+    cases.push((400, hostile("/headers", json!([]))));
+    for method in ["", "GE T", "\0", "\u{e9}"] {
+        cases.push((400, hostile("/requestContext/http/method", json!(method))));
+    }
+    cases.push((401, hostile("/requestContext/http/method", json!("X".repeat(10_000)))));
+    cases.push((400, hostile("/requestContext/http/sourceIp", json!("1.2.3.4.5"))));
+    cases.push((400, hostile("/requestContext/http", json!({}))));
+    cases.push((400, hostile("/isBase64Encoded", json!("yes"))));
+    let mut encoded = hostile("/isBase64Encoded", json!(true));
+    encoded["body"] = json!("*");
+    cases.push((400, encoded));
+    for (status, payload) in cases {
+        let called = function.invoke(payload.to_string()).await;
+        let answer = HttpAnswer::of(&called.answer).unwrap();
+        let shown: String = payload.to_string().chars().take(600).collect();
+        assert_eq!(answer.status, status, "{shown}: {:?}", String::from_utf8_lossy(&answer.body));
+        assert!(status != 400 || answer.body.len() > 20, "{shown}: {answer:?} says not what is wrong");
+    }
+    let counts = function.shutdown().await;
+    assert_eq!((counts.cold_starts, counts.died), (1, 0), "{counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

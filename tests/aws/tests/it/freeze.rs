@@ -181,6 +181,7 @@ async fn chaos_does_what_it_is_told_and_counts_it() {
         kill_within: 30 * MS,
         pause_one_in: 2,
         pause_at_most: 10 * MS,
+        ..Chaos::default()
     };
     let function = Function::with_chaos(probe.launch(), chaos).unwrap();
     let (mut answered, mut crashed) = (0, 0);
@@ -196,6 +197,42 @@ async fn chaos_does_what_it_is_told_and_counts_it() {
     assert!(crashed > 0 && answered > 0 && counts.killed >= crashed, "{crashed} {counts:?}");
     assert!(counts.paused > 0 && counts.recycled > 1, "{counts:?}");
     assert!(counts.cold_starts > counts.killed, "{counts:?}");
+}
+
+#[tokio::test]
+async fn an_invocation_that_stalls_does_its_work_or_a_part_of_it_and_is_killed_by_its_time_out() {
+    let probe = Probe::new();
+    let stalls = |seed, stall_within| Chaos {
+        seed,
+        stall_one_in: 3,
+        stall_within,
+        stall_timeout: 1500 * MS,
+        ..Chaos::default()
+    };
+    let work = json!({"do": "await", "steps": 1, "every_ms": 1});
+    // The stop comes later than the answer would, so it is at the answer: all is done, and nobody hears of it.
+    let function = Function::with_chaos(probe.launch(), stalls(2, LONG)).unwrap();
+    for number in 1..=7 {
+        let called = call(&function, work.clone()).await;
+        if number % 3 == 2 {
+            assert_eq!(called.answer, Answer::TimedOut);
+            assert!(called.answered_after >= 1500 * MS, "{called:?}");
+            assert_eq!(called.busy().await.unwrap().ended, Ended::TimedOut);
+        } else {
+            response(&called.answer);
+            assert_eq!(called.busy().await.unwrap().ended, Ended::Settled);
+        }
+    }
+    assert_eq!(probe.notes().len(), 7);
+    let counts = function.shutdown().await;
+    assert_eq!((counts.timed_out, counts.cold_starts, counts.died), (2, 3, 0));
+    // At once, and so in the middle.
+    let function = Function::with_chaos(probe.launch(), stalls(1, Duration::ZERO)).unwrap();
+    let long = json!({"do": "await", "steps": 1, "every_ms": 700});
+    assert_eq!(call(&function, long).await.answer, Answer::TimedOut);
+    assert_eq!(probe.notes().len(), 7, "not done");
+    response(&call(&function, work).await.answer);
+    function.shutdown().await;
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ mod batches;
 mod cold;
 mod conformance;
 mod dashboard;
+#[path = "../../../duckdb.rs"]
+mod duckdb;
 mod experiment;
 mod faults;
 mod firehose;
@@ -22,6 +24,9 @@ mod freeze;
 mod live;
 mod mapping;
 mod model;
+mod relay;
+mod server;
 mod servers;
 mod template;
+mod tracker;
 mod whole_path;

@@ -1,5 +1,7 @@
 //! The whole path in the emulated AWS: hits through the ingest function and bodies past it, Kinesis with four shards of which one
-//! is split on the way, both consumers behind event source mappings, and everything that can fail failing.
+//! is split on the way, both consumers behind event source mappings, and everything that can fail failing: services that throttle,
+//! break, hang and lose answers, environments that are killed, or stall until their time-out kills them, batches that come again, and
+//! poison.
 //!
 //! At the end the archive holds each event, once after deduplication by id; the counters in DynamoDB are exact; the dead letters
 //! are the poison and nothing else; and DuckDB, by the printed statements, agrees to the event.

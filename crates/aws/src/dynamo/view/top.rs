@@ -33,7 +33,7 @@ pub(super) async fn top(
     dimension: Dimension,
     ranking: &Ranking,
 ) -> Result<Top, QueryError> {
-    let (values, missing) = match Ranked::parse(dimension.as_str()) {
+    let (values, missing) = match Ranked::of(dimension) {
         None => (classes(&counts(reader, scope, scope.hours()).await?, scope.classes), None),
         Some(Ranked::Site) => (of_sites(reader, scope).await?, None),
         Some(Ranked::Event) => (values(reader, scope, Ranked::Event, &scope.sites).await?, None),

@@ -29,8 +29,8 @@ run "as_it_comes" {
     error_message = "START, END and REPORT of every hit must not be logged"
   }
   assert {
-    condition     = toset([for route in aws_apigatewayv2_route.pixel : route.route_key]) == toset(["GET /p.gif", "HEAD /p.gif"])
-    error_message = "the pixel, and nothing else, starts the ingest function"
+    condition     = toset([for route in aws_apigatewayv2_route.pixel : route.route_key]) == toset(["GET /p.gif", "HEAD /p.gif", "GET /p.js", "HEAD /p.js"])
+    error_message = "the pixel and the tracker, and nothing else, start the ingest function"
   }
   assert {
     condition     = aws_apigatewayv2_stage.pixel.default_route_settings[0].throttling_rate_limit == 1000 && aws_apigatewayv2_stage.pixel.default_route_settings[0].throttling_burst_limit == 2000
@@ -53,8 +53,8 @@ run "as_it_comes" {
     error_message = "the addresses are those of API Gateway: ${output.pixel_url} ${output.events_url}"
   }
   assert {
-    condition     = strcontains(output.snippet, "src=\"${output.pixel_url}?site=my-site\"")
-    error_message = "the snippet names the pixel"
+    condition     = output.snippet == "<script defer src=\"https://abc123.execute-api.eu-central-1.amazonaws.com/p.js\" data-site=\"my-site\" data-events=\"${output.events_url}\"></script>\n<noscript><img src=\"${output.pixel_url}?site=my-site\" alt=\"\" width=\"1\" height=\"1\" referrerpolicy=\"no-referrer-when-downgrade\"></noscript>\n"
+    error_message = "the snippet names the tracker, where it posts to, and the pixel: ${output.snippet}"
   }
 }
 
@@ -142,7 +142,7 @@ run "answer_first" {
     error_message = "the processor is chosen"
   }
   assert {
-    condition     = aws_apigatewayv2_route.pixel["GET"].route_key == "GET /img/t.gif" && endswith(aws_lambda_permission.pixel.source_arn, "/*/*/img/t.gif") && aws_api_gateway_stage.events.stage_name == "collect"
+    condition     = contains(keys(aws_apigatewayv2_route.pixel), "GET /img/t.gif") && endswith(aws_lambda_permission.pixel["pixel"].source_arn, "/*/*/img/t.gif") && endswith(aws_lambda_permission.pixel["script"].source_arn, "/*/*/p.js") && aws_api_gateway_stage.events.stage_name == "collect"
     error_message = "the public paths can be renamed"
   }
 }
@@ -191,8 +191,12 @@ run "own_domain" {
     error_message = "a certificate, its proofs and the aliases"
   }
   assert {
-    condition     = aws_lambda_function.functions["dashboard"].environment[0].variables.ONEPIXEL_PIXEL_URL == "https://stats.example.com/p.gif"
-    error_message = "the dashboard shows the snippet with the right address"
+    condition     = aws_lambda_function.functions["dashboard"].environment[0].variables.ONEPIXEL_PIXEL_URL == "https://stats.example.com/p.gif" && aws_lambda_function.functions["dashboard"].environment[0].variables.ONEPIXEL_SCRIPT_URL == "https://stats.example.com/p.js"
+    error_message = "the dashboard shows the snippet with the right addresses"
+  }
+  assert {
+    condition     = startswith(output.snippet, "<script defer src=\"https://stats.example.com/p.js\" data-site=\"my-site\"></script>\n")
+    error_message = "the tracker finds the events' path beside itself: ${output.snippet}"
   }
 }
 

@@ -1,9 +1,8 @@
 //! What is in the archive, by our own reading and by DuckDB's.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use onepixel_aws_tests::functions::bootstrap;
 use onepixel_aws_tests::installed;
@@ -11,6 +10,7 @@ use onepixel_event::Event;
 use serde_json::{Value, json};
 
 use crate::archive::{files, lines};
+use crate::duckdb;
 
 /// The events of an archive.
 pub(super) struct Stored {
@@ -50,16 +50,6 @@ impl Stored {
     }
 }
 
-/// Runs the statements that come first, and prints the rows of each question as JSON.
-const ASK: &str = "
-import duckdb, json, sys
-statements = sys.stdin.read().split('\\0')
-db = duckdb.connect()
-db.execute(statements[0])
-for question in statements[1:]:
-    print(json.dumps([list(row) for row in db.execute(question).fetchall()], default=str))
-";
-
 /// DuckDB, by the statements that `onepixel ddl` prints, finds the same events.
 pub(super) fn duckdb_agrees(bucket: &Path, stored: &Stored) {
     let ddl = Command::new(bootstrap("onepixel").unwrap())
@@ -68,22 +58,15 @@ pub(super) fn duckdb_agrees(bucket: &Path, stored: &Stored) {
         .output()
         .unwrap();
     assert!(ddl.status.success(), "{ddl:?}");
-    let questions = [
-        String::from_utf8(ddl.stdout).unwrap(),
-        "SELECT count(*) FROM events_stored".to_owned(),
-        "SELECT id, site, event, class, page_path, props->>'n' FROM events ORDER BY id".to_owned(),
-        "SELECT count(*), count(DISTINCT id) FROM events_by_day".to_owned(),
-    ];
-    let mut python = installed::python_script(ASK).unwrap();
-    let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(questions.join("\0").as_bytes()).unwrap();
-    let done = child.wait_with_output().unwrap();
-    assert!(done.status.success());
-    let answers: Vec<Value> = String::from_utf8(done.stdout)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let answers = duckdb::ask(
+        Command::new(installed::python().unwrap()),
+        std::str::from_utf8(&ddl.stdout).unwrap(),
+        &[
+            "SELECT count(*) FROM events_stored",
+            "SELECT id, site, event, class, page_path, props->>'n' FROM events ORDER BY id",
+            "SELECT count(*), count(DISTINCT id) FROM events_by_day",
+        ],
+    );
     assert_eq!(answers[0], json!([[stored.lines]]));
     let row = |event: &Value| {
         json!([

@@ -9,6 +9,10 @@ use onepixel_aws_tests::functions::bootstrap;
 use onepixel_aws_tests::mapping::{Accidents, Mapping, Report, Settings, Target};
 use onepixel_aws_tests::servers::{Bucket, Endpoints, Servers, Stream, Table};
 
+/// Of so many invocations of a consumer one is killed by its time-out. There is one for each shard and more, so each function has
+/// some.
+const STALL_ONE_IN: u32 = 5;
+
 /// Everything there is but the consumers.
 pub(super) struct Stage {
     pub(super) stream: Stream,
@@ -51,8 +55,15 @@ impl Stage {
     pub(super) async fn consume(&self, seed: u64) -> Consumers {
         let function = |name: &str, kill_one_in| {
             let launch = launch(name, &self.endpoints, &self.bucket).timeout(Duration::from_secs(60));
-            let chaos =
-                Chaos { seed, kill_one_in, kill_within: Duration::from_millis(300), ..Chaos::default() };
+            let chaos = Chaos {
+                seed,
+                kill_one_in,
+                kill_within: Duration::from_millis(300),
+                stall_one_in: STALL_ONE_IN,
+                stall_within: Duration::from_millis(600),
+                stall_timeout: Duration::from_secs(3),
+                ..Chaos::default()
+            };
             Arc::new(Function::with_chaos(launch.environments(6), chaos).unwrap())
         };
         let functions = [function("onepixel-archive", 40), function("onepixel-live", 40)];
@@ -95,18 +106,19 @@ impl Stage {
 }
 
 impl Consumers {
-    /// Waits until all that was sent is through both.
+    /// Waits until all that was sent is through both, whatever was killed on the way.
     pub(super) async fn finish(self, limit: Duration) -> String {
         self.archive.caught_up(limit).await.unwrap();
         self.live.caught_up(limit).await.unwrap();
         let reports = [self.archive.stop(), self.live.stop()];
-        for Report { failures, .. } in &reports {
+        let counts = self.functions.map(|function| function.counts());
+        for (Report { failures, retries, splits, .. }, counts) in reports.iter().zip(&counts) {
             assert!(failures.is_empty(), "{failures:?}");
+            assert!(counts.timed_out > 0, "no invocation was killed by its time-out: {counts:?}");
+            // Each of them failed its batch, which was halved, or tried again if it was one record.
+            assert!(retries + splits >= counts.timed_out, "{retries} retries, {splits} splits: {counts:?}");
         }
-        let killed = self.functions.map(|function| {
-            let counts = function.counts();
-            (counts.killed, counts.timed_out)
-        });
+        let killed = counts.map(|counts| (counts.killed, counts.timed_out));
         let text = reports.map(|Report { invocations, retries, splits, partial, redelivered, lost, .. }| {
             format!("{invocations} invocations, {retries} retries, {splits} splits, {partial} partial, {redelivered} redelivered, {lost} lost")
         });
