@@ -33,7 +33,7 @@ fn main() {
             "append" => append(&runtime, &stream, count),
             "read" => {
                 // As many whatever is read, so that two runs differ by the reading alone.
-                append(&runtime, &stream, RECORDS_PER_READ);
+                append(&runtime, &stream, RECORDS);
                 read(&runtime, &stream, count);
             }
             _ => {}
