@@ -6,7 +6,7 @@ use crate::disk::Faults;
 use crate::seed::{self, Report};
 
 /// Threads a processor: most of a seed's time is waiting for the log's writer.
-const THREADS_A_PROCESSOR: usize = 8;
+const THREADS_A_PROCESSOR: usize = 2;
 
 /// A seed and what it came to.
 pub type Outcome = (u64, Result<Report, String>);
