@@ -1,5 +1,8 @@
 //! The one test command: every check and every test, in the order in which they fail fastest.
 //!
+//! What waits for clocks more than it works, or measures nothing, runs beside the rest and gives way to it; what it says is
+//! shown when the rest is done.
+//!
 //! Promises that it goes on after a failed check, so that one run shows everything; that the closing line counts every
 //! test of every binary, with a failed check counted as one failure; and that a run in which no test ran fails.
 
@@ -12,10 +15,12 @@ use serde_json::Value;
 use crate::process::{Beside, succeeds, watch};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{setup, terraform, tidy, web};
+use crate::{setup, tidy, web};
 
-/// The integration tests of the functions in an emulated AWS.
+/// The integration tests of the functions in an emulated AWS, and those of the whole product: many of them mostly wait, so
+/// there are more threads than processors.
 const EMULATED: &str = "emulated";
+const PRODUCT: &str = "product";
 
 /// What a plain build leaves out: the relay to Kinesis. The release build is plain, and so is what the product's tests run.
 const RELAY: [&str; 2] = ["--features", "onepixel/aws"];
@@ -51,20 +56,18 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
         suite.step("Release build", |suite| {
             suite.cargo(&["build", "--release", "--package", "onepixel", "--locked"])
         });
+        suite.step("Build of the tests", Suite::build);
+        // Browsers and clocks are in it, so nothing runs beside it.
+        suite.step("Tests: the whole product", Suite::product);
+        let beside = suite.beside();
+        suite.step("Tests: unit, property, integration, documentation", Suite::tests);
         suite.step("Tests: the dashboard and the tracker (alone: npm test in web/)", |suite| {
             web::test(suite.workspace, &mut suite.tally)
         });
-        suite.step("Tests: unit, property, integration, whole product, documentation", Suite::tests);
-        // It waits for clocks more than it works, so what works may run at the same time; what measures may not.
-        let emulated = suite.emulated();
-        suite.step("Tests: the deployment to AWS (alone: cargo xtask terraform)", |suite| {
-            terraform::check(suite.workspace, &mut suite.tally)
-        });
-        suite.step("Tests: simulated crashes of the log", Suite::simulation);
         suite.step("Tests: what strangers send (the fuzzers' corpus)", Suite::replay);
-        suite.step("Tests: the functions in an emulated AWS, since the deployment", |suite| {
-            emulated?.finish(|line| suite.tally.see(line))
-        });
+        for (title, started) in beside {
+            suite.step(title, |suite| started?.finish(|line| suite.tally.see(line)));
+        }
     }
     Ok(suite.close())
 }
@@ -94,12 +97,36 @@ impl Suite<'_> {
         )
     }
 
-    /// All but those in the emulated AWS, which have a step of their own.
+    /// All that the tests run, so that nothing is compiled while they do, except what is in the documentation.
+    fn build(&mut self) -> anyhow::Result<bool> {
+        let tests = self.cargo(&[&["test", "--no-run", "--workspace", "--locked"], &RELAY[..]].concat())?;
+        let simulation = succeeds(self.simulation().arg("--no-run"))?;
+        Ok(succeeds(&mut self.fuzzing("build"))? && tests && simulation)
+    }
+
+    /// Starts what runs beside the other tests.
+    fn beside(&self) -> Vec<(&'static str, anyhow::Result<Beside>)> {
+        vec![
+            ("Tests: the functions in an emulated AWS, beside the above", self.emulated()),
+            ("Tests: simulated crashes of the log, beside the above", Beside::start(&self.simulation())),
+            (
+                "Tests: the deployment to AWS, beside the above (alone: cargo xtask terraform)",
+                Beside::start(&self.offline(&["xtask", "terraform"])),
+            ),
+        ]
+    }
+
+    fn product(&mut self) -> anyhow::Result<bool> {
+        let mut command = self.test_command(&["test", "--workspace", "--locked", "--test", PRODUCT])?;
+        watch(command.args(RELAY).args(["--", "--test-threads", "3"]), |line| self.tally.see(line))
+    }
+
+    /// All but those that have a step of their own.
     fn tests(&mut self) -> anyhow::Result<bool> {
         let targets = test_targets(&self.workspace.metadata()?);
         let mut arguments = vec!["test", "--workspace", "--no-fail-fast", "--locked", "--lib", "--bins"];
         arguments.extend(RELAY);
-        for target in targets.iter().filter(|target| *target != EMULATED) {
+        for target in targets.iter().filter(|target| ![EMULATED, PRODUCT].contains(&target.as_str())) {
             arguments.extend(["--test", target]);
         }
         let ok = watch(&mut self.test_command(&arguments)?, |line| self.tally.see(line))?;
@@ -108,14 +135,10 @@ impl Suite<'_> {
         Ok(watch(&mut documentation, |line| self.tally.see(line))? && ok)
     }
 
-    /// Starts the tests in the emulated AWS, with what they print.
+    /// With what they print, as some of it is figures.
     fn emulated(&self) -> anyhow::Result<Beside> {
-        let mut arguments = vec!["test", "--workspace", "--locked", "--test", EMULATED];
-        arguments.extend(RELAY);
-        arguments.extend(["--", "--show-output"]);
-        // More than there are processors, as each of them mostly waits.
-        arguments.extend(["--test-threads", "4"]);
-        Beside::start(self.test_command(&arguments)?)
+        let mut command = self.test_command(&["test", "--workspace", "--locked", "--test", EMULATED])?;
+        Beside::start(command.args(RELAY).args(["--", "--show-output", "--test-threads", "4"]))
     }
 
     fn test_command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
@@ -128,19 +151,24 @@ impl Suite<'_> {
     }
 
     /// The model of a disk that forgets is a workspace of its own, built with optimisation and the log's assertions.
-    fn simulation(&mut self) -> anyhow::Result<bool> {
+    fn simulation(&self) -> Command {
         let mut command =
             self.offline(&["test", "--release", "--locked", "--manifest-path", setup::SIMULATION]);
         command.env("CARGO_TARGET_DIR", self.workspace.target.join("sim"));
-        watch(&mut command, |line| self.tally.see(line))
+        command
     }
 
     /// What is fuzzed, fed with the corpus and a few thousand changes of it. Needs no fuzzer, and builds little: the
     /// crates are those that the tests were built of.
     fn replay(&mut self) -> anyhow::Result<bool> {
-        let arguments = ["run", "--locked", "--manifest-path", setup::FUZZING, "--bin", "replay"];
-        let mut command = self.offline(&arguments);
-        succeeds(command.env("CARGO_TARGET_DIR", &self.workspace.target))
+        succeeds(&mut self.fuzzing("run"))
+    }
+
+    fn fuzzing(&self, verb: &str) -> Command {
+        let mut command =
+            self.offline(&[verb, "--locked", "--manifest-path", setup::FUZZING, "--bin", "replay"]);
+        command.env("CARGO_TARGET_DIR", &self.workspace.target);
+        command
     }
 
     fn cargo(&self, arguments: &[&str]) -> anyhow::Result<bool> {

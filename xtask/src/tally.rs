@@ -1,4 +1,4 @@
-//! Counting tests from what the test runners print: Rust's own, and Vitest.
+//! Counting tests from what the test runners print: Rust's own, Vitest, and Terraform's.
 
 use std::fmt;
 
@@ -19,6 +19,9 @@ impl Tally {
         } else if let Some(counts) = line.trim_start().strip_prefix("Tests  ") {
             self.passed += count_before(counts, " passed");
             self.failed += count_before(counts, " failed");
+        } else if let Some(counts) = terraform(line) {
+            self.passed += count_before(counts, " passed,");
+            self.failed += count_before(counts, " failed");
         } else if let Some(name) = failed_test(line) {
             self.failures.push(name.to_owned());
         }
@@ -34,6 +37,11 @@ impl fmt::Display for Tally {
 fn count_before(counts: &str, word: &str) -> u64 {
     let number = counts.split_once(word).and_then(|(before, _)| before.rsplit(' ').next());
     number.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// The counts in the closing line of `terraform test`.
+fn terraform(line: &str) -> Option<&str> {
+    line.strip_prefix("Success!").or_else(|| line.strip_prefix("Failure!"))
 }
 
 fn failed_test(line: &str) -> Option<&str> {
@@ -79,6 +87,17 @@ mod tests {
             &["counts twice 5ms"],
         );
         check("      Tests  no tests", "0 passed, 0 failed", &[]);
+    }
+
+    #[test]
+    fn counts_what_terraform_ran() {
+        check("Success! 48 passed, 0 failed.", "48 passed, 0 failed", &[]);
+        check("Failure! 41 passed, 2 failed, 5 skipped.", "41 passed, 2 failed", &[]);
+        check(
+            "  run \"as_it_comes\"... pass\nSuccess! The configuration is valid.",
+            "0 passed, 0 failed",
+            &[],
+        );
     }
 
     #[test]
