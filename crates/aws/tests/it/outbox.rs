@@ -199,5 +199,6 @@ async fn without_room_a_line_is_refused_at_once() {
         end.cancel();
     };
     tokio::join!(all, flusher.run(end.clone()));
-    assert_eq!(lines(service.stored()).len(), 4097);
+    // At least once: a put that was late is put again.
+    assert!(lines(service.stored()).len() >= 4097);
 }
