@@ -10,6 +10,8 @@ const ASK: &str = "
 import duckdb, json, sys
 statements = sys.stdin.read().split('\\0')
 db = duckdb.connect()
+# It would stand among the answers to a question that takes seconds.
+db.execute('SET enable_progress_bar = false')
 db.execute(statements[0])
 for question in statements[1:]:
     print(json.dumps([list(row) for row in db.execute(question).fetchall()], default=str))
