@@ -14,6 +14,7 @@
 //! The bytes on disk are drawn in `docs/format.md`.
 
 mod batch;
+mod chunk;
 mod disk;
 mod error;
 mod frame;

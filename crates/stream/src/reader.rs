@@ -191,7 +191,11 @@ impl Reader {
         };
         let is_in = |segment: &Segment| segment.base == *base && segment.walk.offset() <= self.next;
         let mut segment = match before.filter(is_in) {
-            Some(segment) => segment,
+            Some(mut segment) => {
+                // What was read ahead lay beyond the durable end then.
+                segment.walk.refresh();
+                segment
+            }
             None => self.enter(*base)?,
         };
         segment.walk.skip_to(segment.file.as_ref(), self.next).map_err(ReadError::io(&segment.path))?;
@@ -281,6 +285,7 @@ mod tests {
 
     use super::*;
     use crate::disk::Access;
+    use crate::frame::{HEADER_BYTES, Mark};
     use crate::state::Published;
     use crate::{OsDisk, Records};
 
@@ -315,6 +320,32 @@ mod tests {
         file.write_at(&second, end as u64).unwrap();
         published.send_modify(|published| published.durable = 2);
         assert_eq!(reader.next(10, 1000).await.unwrap()[0].payload, "second");
+    }
+
+    #[tokio::test]
+    async fn what_was_read_ahead_does_not_count_behind_what_came_from_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = OsDisk.open(&segment::path(dir.path(), 0), Access::Create).unwrap();
+        let durable: Vec<u8> = (0..4).flat_map(|base| frame(base, b"durable")).collect();
+        let end = segment::HEADER_BYTES + durable.len();
+        file.write_at(&[&segment::header(0, 0)[..], &durable, &frame(4, b"taken back")].concat(), 0).unwrap();
+
+        let (published, recent) = (
+            watch::Sender::new(Published { oldest: 0, durable: 4, closed: false }),
+            Arc::new(crate::recent::Recent::default()),
+        );
+        let tail = Tail::Live(published.subscribe(), Arc::clone(&recent));
+        let mut reader = Reader::live(Arc::new(OsDisk), dir.path().to_owned(), tail, 0);
+        assert_eq!(reader.next(10, 1000).await.unwrap().len(), 4);
+
+        file.truncate(end as u64).unwrap();
+        let (fourth, fifth) = (frame(4, b"4"), frame(5, b"five"));
+        file.write_at(&[&fourth[..], &fifth].concat(), end as u64).unwrap();
+        let Some(Mark::Frame(header)) = Mark::decode(&fourth[..HEADER_BYTES]) else { unreachable!() };
+        recent.keep(header, &fourth[HEADER_BYTES..]);
+        published.send_modify(|published| published.durable = 6);
+        let read = reader.next(10, 1000).await.unwrap();
+        assert_eq!(read.iter().map(|record| &record.payload[..]).collect::<Vec<_>>(), [&b"4"[..], b"five"]);
     }
 
     #[tokio::test]

@@ -9,13 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::{Bytes, BytesMut};
 
 use crate::Offset;
+use crate::chunk::make_room;
 use crate::frame::Header;
 
 /// Bytes of frames that are kept: what a busy log takes within the time for which consumers let events gather.
 const BYTES_MAX: usize = 8 << 20;
-/// Frames lie in chunks of this size: records keep theirs in memory for as long as they are held, and an allocator that has
-/// to serve a hundred sizes of some hundred kilobytes keeps more than twice as much.
-const CHUNK_BYTES: usize = 1 << 20;
 
 /// The newest frames.
 #[derive(Debug, Default)]
@@ -37,9 +35,7 @@ impl Recent {
     pub(crate) fn keep(&self, header: Header, body: &[u8]) {
         let mut kept = self.kept();
         let Kept { frames, bytes, chunk } = &mut *kept;
-        if chunk.capacity() < body.len() {
-            *chunk = BytesMut::with_capacity(CHUNK_BYTES.max(body.len()));
-        }
+        make_room(chunk, body.len());
         chunk.extend_from_slice(body);
         frames.push_back((header, chunk.split().freeze()));
         *bytes += body.len();

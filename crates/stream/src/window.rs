@@ -2,14 +2,12 @@
 //!
 //! Who follows the end of the log finds one frame at a time there, and behind it what was prepared for more. So after
 //! the file has changed the window takes only what it is asked for, and reads ahead further with each step that follows.
-//!
-//! Reads of every size share chunks of one size: records keep what was read in memory for as long as they are held, and
-//! an allocator that has to serve a hundred sizes of some hundred kilobytes keeps more than twice as much.
 
 use std::io;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::chunk::make_room;
 use crate::disk::DiskFile;
 
 /// Bytes read at once: large enough that the system call costs little, small enough to hold one per reader.
@@ -18,9 +16,6 @@ const AHEAD_BYTES_MAX: u64 = 256 * 1024;
 const AHEAD_BYTES_MIN: u64 = 8 * 1024;
 /// Reads of no more than was asked for: a frame's header, and the frame. Records keep the window's bytes in memory.
 const EXACT_READS: u32 = 2;
-/// What is read is put into chunks of this size. Half as much leaves more unused behind large frames, twice as much is
-/// held longer by the last record in it.
-const CHUNK_BYTES: usize = 1 << 20;
 
 /// Bytes of a file that were read last, and where they lie.
 #[derive(Debug, Default)]
@@ -58,9 +53,7 @@ impl Window {
     fn fill(&mut self, file: &dyn DiskFile, position: u64, wanted: usize) -> io::Result<()> {
         let there = file.size()?.saturating_sub(position);
         let bytes = usize::try_from(there.min(self.ahead().max(wanted as u64))).unwrap_or(0);
-        if self.chunk.capacity() < bytes {
-            self.chunk = BytesMut::with_capacity(CHUNK_BYTES.max(bytes));
-        }
+        make_room(&mut self.chunk, bytes);
         self.chunk.resize(bytes, 0);
         let read = file.read_at(&mut self.chunk, position);
         let taken = read.as_ref().map_or(0, |read| *read);
