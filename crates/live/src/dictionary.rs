@@ -22,6 +22,8 @@ pub(crate) struct Dictionary {
     hasher: RandomState,
     /// The number of the empty text, which most texts of most columns are.
     empty: Option<u32>,
+    /// The number that was asked for last: neighbours are often alike.
+    last: u32,
 }
 
 impl Dictionary {
@@ -32,11 +34,14 @@ impl Dictionary {
         {
             return number;
         }
-        let Self { bytes, ends, table, hasher, empty } = self;
+        let Self { bytes, ends, table, hasher, empty, last } = self;
         let at = |number: u32| span(ends, number).and_then(|span| bytes.get(span)).unwrap_or_default();
+        if !text.is_empty() && at(*last) == text {
+            return *last;
+        }
         let hash = hasher.hash_one(text);
         let entry = table.entry(hash, |&number| at(number) == text, |&number| hasher.hash_one(at(number)));
-        match entry {
+        *last = match entry {
             hashbrown::hash_table::Entry::Occupied(entry) => *entry.get(),
             hashbrown::hash_table::Entry::Vacant(entry) => {
                 let number = to_u32(ends.len());
@@ -48,7 +53,8 @@ impl Dictionary {
                 }
                 number
             }
-        }
+        };
+        *last
     }
 
     /// Different texts.
