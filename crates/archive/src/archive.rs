@@ -1,20 +1,20 @@
 //! The archive: an object store, the root inside it, and what can be done with its objects.
 
+use std::fmt;
 use std::sync::Arc;
-use std::{fmt, io};
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
-use onepixel_consumer::{Offset, Record};
+use onepixel_consumer::Offset;
 use onepixel_event::Time;
 
 use crate::error::{LOCAL_ADVICE, advice, chain};
 use crate::folder::Folder;
 use crate::lines::LineReader;
-use crate::{ObjectName, ReadArchiveError, WriteArchiveError, encode};
+use crate::{ObjectName, ReadArchiveError, WriteArchiveError};
 
 /// An archive that may be written and read; cheap to clone. See [`Archive::open`].
 #[derive(Debug, Clone)]
@@ -99,28 +99,15 @@ impl Archive {
         lines.finish().map_err(damaged)
     }
 
-    /// Writes records as one object, over what is there; it is durable when this returns its size.
-    pub(crate) async fn write(
-        &self,
-        name: &ObjectName,
-        records: &[Record],
-    ) -> Result<usize, WriteArchiveError> {
-        let lines = records.iter().map(|record| &*record.payload);
-        let object = encode::gzip_lines(lines).map_err(|e| self.local_error(name, &e))?;
-        let bytes = object.len();
-        self.put(&name.to_string(), object).await?;
-        tracing::debug!(url = self.url_of(name), bytes, records = records.len(), "object written");
-        Ok(bytes)
-    }
-
     /// Writes an object of any name below the root, over what is there; it is durable when this returns.
     ///
     /// # Errors
     /// [`WriteArchiveError`] when it may not be there.
-    pub async fn put(&self, path: &str, object: Vec<u8>) -> Result<(), WriteArchiveError> {
+    pub async fn put(&self, path: &str, object: impl Into<Bytes>) -> Result<(), WriteArchiveError> {
         let failed = |error: &dyn std::error::Error, advice| {
             WriteArchiveError::new(format!("{}/{path}", self.url), error, advice)
         };
+        let object = object.into();
         match &self.folder {
             Some(folder) => folder.put(path, &object).map_err(|e| failed(&e, LOCAL_ADVICE)),
             None => self
@@ -218,10 +205,6 @@ impl Archive {
 
     fn path(&self, name: &ObjectName) -> Path {
         name.to_string().split('/').fold(self.root.clone(), |path, part| path.join(part))
-    }
-
-    fn local_error(&self, name: &ObjectName, error: &io::Error) -> WriteArchiveError {
-        WriteArchiveError::new(self.url_of(name), error, LOCAL_ADVICE)
     }
 }
 

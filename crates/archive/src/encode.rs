@@ -4,14 +4,10 @@
 //! fixed level, and parts that end where the text says, however many cores compress them. (Another version of the
 //! compressor may find other bytes; the lines stay the same.)
 
-use std::num::NonZero;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{io, thread};
-
 use crc32fast::Hasher;
+use onepixel_consumer::on_all_cores;
 use sirocco::Format;
-use sirocco::deflate::{Encoder, Flush, Level, compress_bound};
+use sirocco::deflate::{Encoder, Flush, Level};
 
 const LEVEL: Level = Level::FASTEST;
 
@@ -19,45 +15,22 @@ const LEVEL: Level = Level::FASTEST;
 /// repeated, which costs 1 % of an object's size.
 const PART_BYTES: usize = 512 * 1024;
 
-/// The cores that this process may use.
-static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
+/// What the compressor hands out at once.
+const BUFFER_BYTES: usize = 64 * 1024;
 
-/// What the end of a part takes beyond the compressor's bound: an empty block, and the bits up to a whole byte.
-const FLUSH_BYTES_MAX: usize = 16;
+/// A guess of how far events shrink.
+const SHRINKS_BY: usize = 6;
 
 /// RFC 1952: deflate, no flags, no time, nothing on the effort, an unknown operating system, so that the bytes do not
 /// tell when and where they were made.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 /// The bytes of an object with these lines, which are given without line ends. The same lines make the same bytes.
-///
-/// # Errors
-/// What the compressor says; into memory there is nothing that could fail.
-pub fn gzip_lines<'a>(lines: impl Iterator<Item = &'a [u8]>) -> io::Result<Vec<u8>> {
+pub fn gzip_lines<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let lines: Vec<&[u8]> = lines.collect();
     let parts = parts(&lines);
-    let next = AtomicUsize::new(0);
-    let work = || compress_parts(&parts, &next);
-    let mut done = thread::scope(|scope| {
-        let others: Vec<_> = (1..parts.len().min(*CORES)).map(|_| scope.spawn(work)).collect();
-        let mut done = work()?;
-        for other in others {
-            done.extend(
-                other.join().map_err(|_| io::Error::other("a thread that compresses has panicked"))??,
-            );
-        }
-        io::Result::Ok(done)
-    })?;
-    done.sort_unstable_by_key(|part| part.at);
-    Ok(member(&done))
-}
-
-/// A part of an object, compressed.
-struct Part {
-    at: usize,
-    deflated: Vec<u8>,
-    checksum: Hasher,
-    text_bytes: usize,
+    let last = parts.len() - 1;
+    member(&on_all_cores(parts.len(), Deflate::new, |deflate, at| deflate.part(parts[at], at == last)))
 }
 
 /// The lines of each part; a part without lines when there are none.
@@ -74,32 +47,49 @@ fn parts<'l, 'a>(lines: &'l [&'a [u8]]) -> Vec<&'l [&'a [u8]]> {
     parts
 }
 
-/// Takes one part after the other as long as there are any, and compresses it.
-fn compress_parts(parts: &[&[&[u8]]], next: &AtomicUsize) -> io::Result<Vec<Part>> {
-    let mut encoder = Encoder::new(Format::Deflate, LEVEL);
-    let (mut text, mut buffer, mut done) = (Vec::new(), Vec::new(), Vec::new());
-    loop {
-        let at = next.fetch_add(1, Ordering::Relaxed);
-        let Some(lines) = parts.get(at) else { return Ok(done) };
-        text.clear();
-        for line in *lines {
-            text.extend_from_slice(line);
-            text.push(b'\n');
+/// A part of an object, compressed.
+struct Part {
+    deflated: Vec<u8>,
+    checksum: Hasher,
+    text_bytes: usize,
+}
+
+/// Compresses one part after the other, in memory that it keeps.
+struct Deflate {
+    encoder: Encoder,
+    text: Vec<u8>,
+    buffer: Vec<u8>,
+}
+
+impl Deflate {
+    fn new() -> Self {
+        Self {
+            encoder: Encoder::new(Format::Deflate, LEVEL),
+            text: Vec::new(),
+            buffer: vec![0; BUFFER_BYTES],
         }
-        // Parts but the last end on a whole byte, so that the next one can follow.
-        let flush = if at + 1 == parts.len() { Flush::Finish } else { Flush::Sync };
-        let bound = compress_bound(Format::Deflate, text.len()) + FLUSH_BYTES_MAX;
-        if buffer.len() < bound {
-            buffer.resize(bound, 0);
+    }
+
+    /// Parts but the last end on a whole byte, so that the next one can follow.
+    fn part(&mut self, lines: &[&[u8]], is_last: bool) -> Part {
+        self.text.clear();
+        for line in lines {
+            self.text.extend_from_slice(line);
+            self.text.push(b'\n');
         }
-        let progress = encoder.compress(&text, &mut buffer, flush);
-        if progress.full {
-            return Err(io::Error::other("the compressor wanted more room than it said"));
+        let flush = if is_last { Flush::Finish } else { Flush::Sync };
+        let mut deflated = Vec::with_capacity(self.text.len() / SHRINKS_BY);
+        loop {
+            let progress = self.encoder.compress(&self.text, &mut self.buffer, flush);
+            deflated.extend_from_slice(progress.output);
+            if !progress.full {
+                break;
+            }
         }
+        self.encoder.reset();
         let mut checksum = Hasher::new();
-        checksum.update(&text);
-        done.push(Part { at, deflated: progress.output.to_vec(), checksum, text_bytes: text.len() });
-        encoder.reset();
+        checksum.update(&self.text);
+        Part { deflated, checksum, text_bytes: self.text.len() }
     }
 }
 

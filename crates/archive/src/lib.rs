@@ -33,5 +33,5 @@ pub use archive::{Archive, Listed};
 pub use encode::gzip_lines;
 pub use error::{OpenArchiveError, ReadArchiveError, WriteArchiveError};
 pub use name::{ForeignName, ObjectName};
-pub use sink::ArchiveSink;
+pub use sink::{ArchiveSink, Object};
 pub use written::{Written, WrittenObject};

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use onepixel_consumer::{Record, SinkError};
+use onepixel_consumer::Record;
 use onepixel_event::Time;
 
 use crate::ObjectName;
@@ -20,10 +20,13 @@ pub(crate) struct Run {
 
 /// Splits records in offset order. A run ends where an offset is missing or the hour differs, so interleaved hours
 /// make several runs and no line ever stands in another hour's folder.
-pub(crate) fn split(partition: u32, records: &[Record]) -> Result<Vec<Run>, SinkError> {
+///
+/// # Errors
+/// Why the first record that is not an encoded event is none.
+pub(crate) fn split(partition: u32, records: &[Record]) -> Result<Vec<Run>, String> {
     let mut stamps = Stamps::default();
     let times = records.iter().map(|record| received_at(&mut stamps, record));
-    let times = times.collect::<Result<Vec<Time>, SinkError>>()?;
+    let times = times.collect::<Result<Vec<Time>, String>>()?;
     let mut runs = Vec::new();
     let mut start = 0;
     for end in 1..=records.len() {
@@ -40,10 +43,10 @@ pub(crate) fn split(partition: u32, records: &[Record]) -> Result<Vec<Run>, Sink
     Ok(runs)
 }
 
-fn received_at(stamps: &mut Stamps, record: &Record) -> Result<Time, SinkError> {
-    stamps.received_at(&record.payload).map_err(|reason| SinkError::Refused {
-        reason: format!("the record at offset {} is not an encoded event: {reason}", record.offset),
-    })
+fn received_at(stamps: &mut Stamps, record: &Record) -> Result<Time, String> {
+    let refused =
+        |reason| format!("the record at offset {} is not an encoded event: {reason}", record.offset);
+    stamps.received_at(&record.payload).map_err(refused)
 }
 
 #[cfg(test)]
@@ -91,9 +94,7 @@ mod tests {
     #[track_caller]
     fn check_refused(payload: &[u8], expected: &str) {
         let bad = Record { payload: Bytes::copy_from_slice(payload), ..record(8, "") };
-        let error = split(0, &[record(7, "2026-02-10T21:04:05.123Z"), bad]).unwrap_err();
-        assert!(matches!(error, SinkError::Refused { .. }));
-        let reason = error.to_string();
+        let reason = split(0, &[record(7, "2026-02-10T21:04:05.123Z"), bad]).unwrap_err();
         assert!(reason.contains("offset 8") && reason.contains(expected), "{reason}");
     }
 

@@ -3,12 +3,14 @@
 //! A batch is looked at whole, then each of its runs becomes an object. Writing it again overwrites the same names
 //! with the same bytes.
 
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use onepixel_consumer::{Batch, Offset, Record, Sink, SinkError};
 
+use crate::encode::gzip_lines;
 use crate::limits::PUTS_IN_FLIGHT_MAX;
-use crate::run::{self, Run};
-use crate::{Archive, Listed, ReadArchiveError, WriteArchiveError, Written};
+use crate::run;
+use crate::{Archive, Listed, ObjectName, ReadArchiveError, WriteArchiveError, Written};
 
 /// Writes batches into an [`Archive`].
 ///
@@ -20,6 +22,23 @@ pub struct ArchiveSink {
     /// Nothing was written yet: what comes first may be there already, in other objects.
     unwritten: bool,
     written: Option<Written>,
+}
+
+/// An object that can be written.
+#[derive(Debug, Clone)]
+pub struct Object {
+    name: ObjectName,
+    bytes: Bytes,
+}
+
+/// The objects of some records, one for each run; or why one of them is no event.
+fn objects(partition: u32, records: &[Record]) -> Result<Vec<Object>, String> {
+    let runs = run::split(partition, records)?;
+    let object = |run: run::Run| {
+        let lines = records[run.at].iter().map(|record| &*record.payload);
+        Object { name: run.name, bytes: gzip_lines(lines).into() }
+    };
+    Ok(runs.into_iter().map(object).collect())
 }
 
 impl ArchiveSink {
@@ -37,8 +56,8 @@ impl ArchiveSink {
     /// Refuses to archive twice. A repeated batch has the names of its first time; other objects with its offsets mean
     /// that the checkpoint is not the one that goes with this archive. Asked once, since it costs a listing of the
     /// hour. Who may not list may still write.
-    async fn check_first(&self, runs: &[Run]) -> Result<(), SinkError> {
-        match self.other_object(runs).await {
+    async fn check_first(&self, objects: &[Object]) -> Result<(), SinkError> {
+        match self.other_object(objects).await {
             Ok(None) => Ok(()),
             Ok(Some(url)) => Err(SinkError::Unavailable(Box::new(AlreadyArchived { url }))),
             Err(error) => {
@@ -48,16 +67,16 @@ impl ArchiveSink {
         }
     }
 
-    async fn other_object(&self, runs: &[Run]) -> Result<Option<String>, ReadArchiveError> {
-        let mut hours: Vec<_> = runs.iter().map(|run| run.name.first_at.hour_start()).collect();
+    async fn other_object(&self, objects: &[Object]) -> Result<Option<String>, ReadArchiveError> {
+        let mut hours: Vec<_> = objects.iter().map(|object| object.name.first_at.hour_start()).collect();
         hours.sort_unstable();
         hours.dedup();
         for hour in hours {
             let mut listed = self.archive.list_hour(hour);
             while let Some(entry) = listed.try_next().await? {
                 let Listed::Object { name, .. } = entry else { continue };
-                if runs.iter().any(|run| name.overlaps(&run.name)) && runs.iter().all(|run| name != run.name)
-                {
+                let ours = || objects.iter().map(|object| &object.name);
+                if ours().any(|ours| name.overlaps(ours)) && ours().all(|ours| name != *ours) {
                     return Ok(Some(self.archive.url_of(&name)));
                 }
             }
@@ -65,13 +84,15 @@ impl ArchiveSink {
         Ok(None)
     }
 
-    async fn write_runs(&self, records: &[Record], runs: &[Run]) -> Result<(), SinkError> {
+    async fn put(&self, objects: &[Object]) -> Result<(), SinkError> {
         let archive = &self.archive;
-        stream::iter(runs.iter().cloned())
-            .map(|run| async move {
-                let bytes = archive.write(&run.name, &records[run.at]).await?;
+        stream::iter(objects.iter().cloned())
+            .map(|Object { name, bytes }| async move {
+                let size = bytes.len();
+                archive.put(&name.to_string(), bytes).await?;
+                tracing::debug!(url = archive.url_of(&name), bytes = size, "object written");
                 if let Some(written) = &self.written {
-                    written.push(run.name, bytes);
+                    written.push(name, size);
                 }
                 Ok(())
             })
@@ -83,6 +104,9 @@ impl ArchiveSink {
 }
 
 impl Sink for ArchiveSink {
+    /// The objects, or why a record is refused.
+    type Prepared = Result<Vec<Object>, String>;
+
     fn name(&self) -> &'static str {
         "archive"
     }
@@ -91,12 +115,16 @@ impl Sink for ArchiveSink {
         Ok(None)
     }
 
-    async fn write(&mut self, batch: &Batch) -> Result<(), SinkError> {
-        let runs = run::split(batch.partition, &batch.records)?;
+    fn prepare(batch: &Batch) -> Self::Prepared {
+        objects(batch.partition, &batch.records)
+    }
+
+    async fn write_prepared(&mut self, _: &Batch, prepared: &Self::Prepared) -> Result<(), SinkError> {
+        let objects = prepared.as_ref().map_err(|reason| SinkError::Refused { reason: reason.clone() })?;
         if self.unwritten {
-            self.check_first(&runs).await?;
+            self.check_first(objects).await?;
         }
-        self.write_runs(&batch.records, &runs).await?;
+        self.put(objects).await?;
         self.unwritten = false;
         Ok(())
     }
@@ -115,15 +143,16 @@ impl Sink for ArchiveSink {
     /// The record becomes an object of its own, unless an object of its hour holds it already: a batch that was given
     /// up half-way may have been written in part.
     async fn replay(&mut self, partition: u32, record: &Record) -> Result<(), SinkError> {
-        let runs = run::split(partition, std::slice::from_ref(record))?;
-        for run in &runs {
-            let held = self.archive.holds(run.name.first_at, partition, record.offset).await;
+        let objects = objects(partition, std::slice::from_ref(record))
+            .map_err(|reason| SinkError::Refused { reason })?;
+        for object in &objects {
+            let held = self.archive.holds(object.name.first_at, partition, record.offset).await;
             if held.map_err(|e| SinkError::Unavailable(Box::new(e)))? {
                 tracing::debug!(offset = record.offset, archive = %self.archive, "the archive holds the record already");
                 return Ok(());
             }
         }
-        self.write_runs(std::slice::from_ref(record), &runs).await
+        self.put(&objects).await
     }
 }
 

@@ -39,7 +39,7 @@ impl ArchiveObjects {
     /// The reason when it is not written by `deadline`.
     pub async fn put(&self, object: &HourObject<'_>, deadline: Instant) -> Result<(), String> {
         let HourObject { name, lines } = object;
-        let bytes = gzip_lines(lines.iter().map(|line| &*line.text)).map_err(|error| error.to_string())?;
+        let bytes = gzip_lines(lines.iter().map(|line| &*line.text));
         tracing::debug!(name, events = lines.len(), bytes = bytes.len(), "object");
         match timeout_at(deadline, self.bucket.put(name, bytes)).await {
             Ok(put) => put.map_err(|error| error.to_string()),

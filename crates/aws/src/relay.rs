@@ -99,6 +99,8 @@ impl Relay {
 }
 
 impl Sink for Relay {
+    type Prepared = ();
+
     fn name(&self) -> &'static str {
         "relay"
     }
@@ -107,7 +109,9 @@ impl Sink for Relay {
         Ok(None)
     }
 
-    async fn write(&mut self, batch: &Batch) -> Result<(), SinkError> {
+    fn prepare(_: &Batch) {}
+
+    async fn write_prepared(&mut self, batch: &Batch, (): &()) -> Result<(), SinkError> {
         let (mut lanes, begun) = self.go_on(batch)?;
         let producer = self.producer().await;
         // Kept here at every moment, so that a write that is dropped loses no more than the answers that were on their way.

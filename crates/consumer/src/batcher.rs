@@ -35,6 +35,8 @@ pub(crate) struct Batcher<S> {
     start: Offset,
     held: Vec<Record>,
     held_bytes: usize,
+    /// Records of a full batch.
+    full: usize,
     /// When the batch must go, full or not.
     due: Option<Instant>,
     /// The end of the source when the drain began.
@@ -49,8 +51,20 @@ impl<S: Source> Batcher<S> {
         progress: Arc<Progress>,
         trouble: Trouble,
     ) -> Self {
-        let (held, held_bytes, due, drain_to) = (Vec::new(), 0, None, None);
-        Self { source, settings, shutdown, progress, trouble, start: 0, held, held_bytes, due, drain_to }
+        let (held, held_bytes, full, due, drain_to) = (Vec::new(), 0, 1, None, None);
+        Self {
+            source,
+            settings,
+            shutdown,
+            progress,
+            trouble,
+            start: 0,
+            held,
+            held_bytes,
+            full,
+            due,
+            drain_to,
+        }
     }
 
     pub(crate) fn source(&self) -> &S {
@@ -68,6 +82,9 @@ impl<S: Source> Batcher<S> {
     /// The next batch by the settings; while draining without waiting for more. Cancel safe: what was read is kept.
     pub(crate) async fn next(&mut self) -> Result<Next, PipelineError> {
         loop {
+            if self.held.is_empty() {
+                self.full = self.full_size();
+            }
             if self.is_full() || self.is_drained() {
                 return Ok(self.take());
             }
@@ -98,6 +115,11 @@ impl<S: Source> Batcher<S> {
         }
     }
 
+    /// The last batch is with whoever writes it.
+    pub(crate) fn handed_over(&self) {
+        self.progress.set_read_ahead(None);
+    }
+
     /// The batch that ends at `end`, whatever the settings say now.
     pub(crate) async fn exactly(&mut self, end: Offset) -> Result<Next, PipelineError> {
         while self.next_offset() < end {
@@ -121,7 +143,7 @@ impl<S: Source> Batcher<S> {
     }
 
     fn is_full(&self) -> bool {
-        self.held.len() >= self.settings.batch_size.max(1)
+        self.held.len() >= self.full
             || (!self.held.is_empty() && self.held_bytes >= self.settings.batch_bytes)
     }
 
@@ -129,8 +151,15 @@ impl<S: Source> Batcher<S> {
         self.drain_to.is_some_and(|end| self.next_offset() >= end)
     }
 
+    /// Records of the batch that starts now.
+    fn full_size(&self) -> usize {
+        let Settings { batch_size, behind_size, .. } = self.settings;
+        let waiting = usize::try_from(self.source.end().saturating_sub(self.start)).unwrap_or(usize::MAX);
+        if waiting >= behind_size { behind_size.max(1) } else { batch_size.max(1) }
+    }
+
     fn room(&self) -> (usize, usize) {
-        let records = self.settings.batch_size.max(1) - self.held.len();
+        let records = self.full - self.held.len();
         (records, self.settings.batch_bytes.saturating_sub(self.held_bytes).max(1))
     }
 
@@ -144,7 +173,7 @@ impl<S: Source> Batcher<S> {
         };
         if self.held.is_empty() {
             self.due = Instant::now().checked_add(self.settings.batch_window);
-            self.progress.set_oldest_pending(Some(first.committed_at_ms));
+            self.progress.set_read_ahead(Some(first.committed_at_ms));
         }
         for record in records {
             let expected = self.next_offset();

@@ -35,6 +35,7 @@ pub(crate) struct Delivery<S> {
     pub(crate) clock: Clock,
     pub(crate) progress: Arc<Progress>,
     pub(crate) trouble: Trouble,
+    pub(crate) partition: u32,
     /// The sink keeps its position; the checkpoint is not used.
     pub(crate) positioned: bool,
     /// Everything below is in the sink or in the dead-letter log.
@@ -44,7 +45,7 @@ pub(crate) struct Delivery<S> {
 
 impl<S: Sink> Delivery<S> {
     /// Where to go on, and the end of the batch that a crash may have interrupted.
-    pub(crate) async fn start(&mut self, partition: u32) -> Result<(Offset, Option<Offset>), PipelineError> {
+    pub(crate) async fn start(&mut self) -> Result<(Offset, Option<Offset>), PipelineError> {
         let position = self.position().await?;
         self.trouble.over();
         self.positioned = position.is_some();
@@ -52,20 +53,27 @@ impl<S: Sink> Delivery<S> {
         self.written = match position {
             Some(position) => position,
             None => {
-                self.checkpoint.claim(partition)?;
+                self.checkpoint.claim(self.partition)?;
                 self.checkpoint.committed()
             }
         };
         Ok((self.written, intent))
     }
 
-    /// Returns when every record of the batch is in the sink or in the dead-letter log. `repeated`: the batch may
-    /// have been written in part before a crash.
-    pub(crate) async fn deliver(&mut self, mut batch: Batch, repeated: bool) -> Result<(), PipelineError> {
+    /// Returns when every record of the batch is in the sink or in the dead-letter log. `prepared`: what the sink
+    /// has made of it, if it was asked already. `repeated`: the batch may have been written in part before a crash.
+    pub(crate) async fn deliver(
+        &mut self,
+        mut batch: Batch,
+        prepared: Option<S::Prepared>,
+        repeated: bool,
+    ) -> Result<(), PipelineError> {
+        let read = batch.records.len();
         batch.records.retain(|record| !self.dead_letters.withholds(record.offset));
-        let mut parts = vec![Part::new(batch, repeated)];
+        let prepared = prepared.filter(|_| batch.records.len() == read);
+        let mut parts = vec![Part::new(batch, prepared, repeated)];
         while let Some(mut part) = parts.pop() {
-            self.progress.set_oldest_pending(part.batch.records.first().map(|record| record.committed_at_ms));
+            self.progress.set_writing(part.batch.records.first().map(|record| record.committed_at_ms));
             self.save(Some(part.end())).await;
             let Written::GivenUp { reason } = self.write(&mut part).await? else {
                 self.pass(&part);
@@ -102,13 +110,14 @@ impl<S: Sink> Delivery<S> {
     }
 
     /// Writes until the sink takes it, or the settings say that it is enough.
-    async fn write(&mut self, part: &mut Part) -> Result<Written, PipelineError> {
+    async fn write(&mut self, part: &mut Part<S::Prepared>) -> Result<Written, PipelineError> {
         if part.batch.records.is_empty() && !self.positioned {
             return Ok(Written::Yes);
         }
+        let prepared = part.prepared.take().unwrap_or_else(|| S::prepare(&part.batch));
         loop {
             part.attempts = part.attempts.saturating_add(1);
-            match self.sink.write(&part.batch).await {
+            match self.sink.write_prepared(&part.batch, &prepared).await {
                 Ok(()) => {
                     self.trouble.over();
                     return Ok(Written::Yes);
@@ -138,7 +147,7 @@ impl<S: Sink> Delivery<S> {
 
     /// Finds out what unfinished writes have left before the part is split or given up; this is tried for ever.
     /// True: the sink holds all of it after all. False: it holds nothing of it, now.
-    async fn settle(&mut self, part: &Part) -> Result<bool, PipelineError> {
+    async fn settle(&mut self, part: &Part<S::Prepared>) -> Result<bool, PipelineError> {
         if self.positioned {
             return Ok(self.position().await?.is_some_and(|position| position >= part.end()));
         }
@@ -172,7 +181,7 @@ impl<S: Sink> Delivery<S> {
     }
 
     /// Gives the records to the dead-letter log, and returns what is left of the part: its range.
-    async fn bury(&mut self, part: Part, reason: String) -> Part {
+    async fn bury(&mut self, part: Part<S::Prepared>, reason: String) -> Part<S::Prepared> {
         let at_ms = (self.clock)();
         let partition = part.batch.partition;
         let letter = |record: onepixel_stream::Record| DeadLetter {
@@ -198,11 +207,11 @@ impl<S: Sink> Delivery<S> {
             let (consumer, range) = (self.sink.name(), &part.batch.range);
             tracing::warn!(consumer, ?range, letters = letters.len(), reason, "given to the dead-letter log");
         }
-        Part::new(Batch { records: Vec::new(), ..part.batch }, false)
+        Part::new(Batch { records: Vec::new(), ..part.batch }, None, false)
     }
 
     /// Moves the position over a range without records.
-    async fn move_over(&mut self, mut part: Part) -> Result<(), PipelineError> {
+    async fn move_over(&mut self, mut part: Part<S::Prepared>) -> Result<(), PipelineError> {
         match self.write(&mut part).await? {
             Written::Yes => self.pass(&part),
             Written::GivenUp { reason } => return Err(PipelineError::Position { reason }),
@@ -210,12 +219,12 @@ impl<S: Sink> Delivery<S> {
         Ok(())
     }
 
-    fn pass(&mut self, part: &Part) {
+    fn pass(&mut self, part: &Part<S::Prepared>) {
         self.written = part.end();
         if self.positioned {
             self.progress.set_committed(self.written);
         }
-        self.progress.set_oldest_pending(None);
+        self.progress.set_writing(None);
         if !part.batch.records.is_empty() {
             let bytes = part.batch.records.iter().map(|record| record.payload.len()).sum();
             self.progress.count_batch(part.batch.records.len(), bytes);

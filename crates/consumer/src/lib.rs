@@ -23,12 +23,14 @@ mod trouble;
 mod batch;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod cores;
 mod sink;
 mod source;
 mod stream_source;
 
 pub use batch::Batch;
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use cores::on_all_cores;
 pub use dead_letter::{DeadLetter, DeadLetterError, DeadLetters, Resolution};
 pub use onepixel_stream::{Clock, Offset, Record};
 pub use pipeline::{Pipeline, PipelineError};

@@ -6,8 +6,10 @@ use onepixel_stream::Offset;
 
 use crate::{Batch, Settings};
 
-pub(crate) struct Part {
+pub(crate) struct Part<P> {
     pub(crate) batch: Batch,
+    /// What the sink has made of exactly this batch, if it was asked already.
+    pub(crate) prepared: Option<P>,
     /// Writes that the records of this part took part in.
     pub(crate) attempts: u32,
     /// Those of them that found the sink unavailable.
@@ -16,9 +18,9 @@ pub(crate) struct Part {
     pub(crate) is_touched: bool,
 }
 
-impl Part {
-    pub(crate) fn new(batch: Batch, is_touched: bool) -> Self {
-        Self { batch, attempts: 0, failures: 0, is_touched }
+impl<P> Part<P> {
+    pub(crate) fn new(batch: Batch, prepared: Option<P>, is_touched: bool) -> Self {
+        Self { batch, prepared, attempts: 0, failures: 0, is_touched }
     }
 
     pub(crate) fn end(&self) -> Offset {
@@ -33,6 +35,7 @@ impl Part {
         let middle = second.first().map_or(range.end, |record| record.offset);
         let part = |range, records| Self {
             batch: Batch { partition, range, records },
+            prepared: None,
             attempts: self.attempts,
             failures: self.failures,
             is_touched: false,

@@ -3,18 +3,25 @@
 //! Dropping the future of [`Pipeline::run`] at any moment is as safe as a crash: the next run goes on where this one
 //! was, and nothing is lost or doubled.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use onepixel_stream::{Clock, Offset};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::batcher::{Batcher, Next};
 use crate::delivery::Delivery;
-use crate::progress::LastError;
+use crate::progress::{Doing, LastError};
 use crate::trouble::{Seldom, Trouble, with_sources};
 use crate::{Batch, Checkpoint, CheckpointError, DeadLetters, Progress, Settings, Sink, Source};
+
+/// How long what was written waits for the next batch, whose intent is saved in the same file write, before it is
+/// committed alone.
+const COMMIT_AFTER: Duration = Duration::from_millis(20);
 
 /// Why a pipeline stopped for good. Others go on; somebody must look at this one.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +90,7 @@ impl<Src: Source, Snk: Sink> Pipeline<Src, Snk> {
         if let Err(error) = &ended {
             // It stays: whoever watches must not take a pipeline that stopped for one that has nothing to do.
             let text = format!("stopped: {}", with_sources(error));
-            progress.set_error(Some(LastError { text, since_ms: clock() }));
+            progress.set_error(Doing::Writing, Some(LastError { text, since_ms: clock() }));
         }
         ended
     }
@@ -91,36 +98,21 @@ impl<Src: Source, Snk: Sink> Pipeline<Src, Snk> {
     async fn follow(self, shutdown: CancellationToken) -> Result<(), PipelineError> {
         let (mut batcher, mut delivery) = self.split(shutdown);
         resume(&mut batcher, &mut delivery).await?;
-        loop {
-            let next = tokio::select! {
-                biased;
-                next = batcher.next() => next,
-                // The next batch is not there yet: do not wait for it to commit the last one.
-                () = std::future::ready(()) => {
-                    delivery.commit().await;
-                    batcher.next().await
-                }
-            };
-            match next {
-                Ok(Next::Batch(batch)) => delivery.deliver(batch, false).await?,
-                Ok(Next::Gone(range)) => skip(&mut batcher, &mut delivery, range).await?,
-                Ok(Next::Finished) => {
-                    delivery.commit().await;
-                    return Ok(());
-                }
-                Err(error) => {
-                    delivery.commit().await;
-                    return Err(error);
-                }
-            }
+        // One batch is read and prepared while the one before is written.
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::select! {
+            biased;
+            ended = write::<Snk>(&mut delivery, receiver) => ended,
+            never = read_ahead::<Src, Snk>(&mut batcher, sender) => match never {},
         }
     }
 
     fn split(self, shutdown: CancellationToken) -> (Batcher<Src>, Delivery<Snk>) {
         let Self { source, sink, settings, checkpoint, dead_letters, clock, progress } = self;
-        let trouble = || Trouble::new(sink.name(), clock.clone(), progress.clone());
-        let batcher = Batcher::new(source, settings.clone(), shutdown, progress.clone(), trouble());
-        let trouble = trouble();
+        let trouble = |doing| Trouble::new(sink.name(), doing, clock.clone(), progress.clone());
+        let reading = trouble(Doing::Reading);
+        let batcher = Batcher::new(source, settings.clone(), shutdown, progress.clone(), reading);
+        let trouble = trouble(Doing::Writing);
         let delivery = Delivery {
             sink,
             settings,
@@ -129,6 +121,7 @@ impl<Src: Source, Snk: Sink> Pipeline<Src, Snk> {
             clock,
             progress,
             trouble,
+            partition: batcher.source().partition(),
             positioned: false,
             written: 0,
             dead_letters_logged: Seldom::default(),
@@ -142,7 +135,7 @@ async fn resume<Src: Source, Snk: Sink>(
     batcher: &mut Batcher<Src>,
     delivery: &mut Delivery<Snk>,
 ) -> Result<(), PipelineError> {
-    let (position, intent) = delivery.start(batcher.source().partition()).await?;
+    let (position, intent) = delivery.start().await?;
     let reached = intent.unwrap_or(position);
     if reached > batcher.source().end() {
         return Err(batcher.ends_before(reached));
@@ -152,24 +145,108 @@ async fn resume<Src: Source, Snk: Sink>(
     batcher.seek(position);
     let oldest = batcher.source().oldest();
     if oldest > position {
-        return skip(batcher, delivery, position..oldest).await;
+        batcher.seek(oldest);
+        return skip(delivery, position..oldest).await;
     }
     match intent {
         Some(end) => match batcher.exactly(end).await? {
-            Next::Batch(batch) => delivery.deliver(batch, true).await,
-            Next::Gone(range) => skip(batcher, delivery, range).await,
+            Next::Batch(batch) => {
+                batcher.handed_over();
+                delivery.deliver(batch, None, true).await
+            }
+            Next::Gone(range) => {
+                batcher.seek(range.end);
+                skip(delivery, range).await
+            }
             Next::Finished => Ok(()),
         },
         None => Ok(()),
     }
 }
 
-/// Goes on behind records that are gone: they are counted, never silently left out.
-async fn skip<Src: Source, Snk: Sink>(
+/// What is ready to be written.
+enum Ready<P> {
+    Batch(Batch, P),
+    Gone(Range<Offset>),
+    Finished,
+}
+
+/// Reads batch after batch and has each prepared, as soon as the one before is being written. Ends with the source
+/// or with an error, and both are handed over in their turn; then it waits to be dropped.
+async fn read_ahead<Src: Source, Snk: Sink>(
     batcher: &mut Batcher<Src>,
+    sender: mpsc::Sender<Result<Ready<Snk::Prepared>, PipelineError>>,
+) -> Infallible {
+    // The other end is only dropped together with this.
+    while let Ok(room) = sender.reserve().await {
+        let ready = match batcher.next().await {
+            Ok(Next::Batch(batch)) => {
+                let (batch, prepared) = prepared::<Snk>(batch).await;
+                Ok(Ready::Batch(batch, prepared))
+            }
+            Ok(Next::Gone(range)) => {
+                batcher.seek(range.end);
+                Ok(Ready::Gone(range))
+            }
+            Ok(Next::Finished) => Ok(Ready::Finished),
+            Err(error) => Err(error),
+        };
+        let is_last = matches!(ready, Ok(Ready::Finished) | Err(_));
+        room.send(ready);
+        batcher.handed_over();
+        if is_last {
+            break;
+        }
+    }
+    std::future::pending().await
+}
+
+/// The batch and what the sink makes of it, on a thread that may compute for a while.
+async fn prepared<Snk: Sink>(batch: Batch) -> (Batch, Snk::Prepared) {
+    let work = move || {
+        let prepared = Snk::prepare(&batch);
+        (batch, prepared)
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and this with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+/// Writes one batch after the other as they become ready.
+async fn write<Snk: Sink>(
     delivery: &mut Delivery<Snk>,
-    range: Range<Offset>,
+    mut receiver: mpsc::Receiver<Result<Ready<Snk::Prepared>, PipelineError>>,
 ) -> Result<(), PipelineError> {
+    loop {
+        let ready = match tokio::time::timeout(COMMIT_AFTER, receiver.recv()).await {
+            Ok(ready) => ready,
+            Err(_) => {
+                delivery.commit().await;
+                receiver.recv().await
+            }
+        };
+        match ready {
+            Some(Ok(Ready::Batch(batch, prepared))) => delivery.deliver(batch, Some(prepared), false).await?,
+            Some(Ok(Ready::Gone(range))) => skip(delivery, range).await?,
+            Some(Ok(Ready::Finished)) | None => {
+                delivery.commit().await;
+                return Ok(());
+            }
+            Some(Err(error)) => {
+                delivery.commit().await;
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Goes on behind records that are gone: they are counted, never silently left out.
+async fn skip<Snk: Sink>(delivery: &mut Delivery<Snk>, range: Range<Offset>) -> Result<(), PipelineError> {
     let (first, last) = (range.start, range.end.saturating_sub(1));
     let consumer = delivery.sink.name();
     tracing::warn!(
@@ -179,7 +256,6 @@ async fn skip<Src: Source, Snk: Sink>(
         "the stream has not kept these records: the sink goes on without them"
     );
     delivery.progress.count_skipped(range.end - range.start);
-    batcher.seek(range.end);
-    let partition = batcher.source().partition();
-    delivery.deliver(Batch { partition, range, records: Vec::new() }, false).await
+    let batch = Batch { partition: delivery.partition, range, records: Vec::new() };
+    delivery.deliver(batch, None, false).await
 }

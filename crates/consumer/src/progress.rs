@@ -18,9 +18,30 @@ pub struct Progress {
     retries: AtomicU64,
     dead_lettered: AtomicU64,
     skipped: AtomicU64,
-    /// 0: none.
-    pending_since_ms: AtomicU64,
-    last_error: Mutex<Option<LastError>>,
+    /// When the first record that was read ahead, and that of the batch being written, were appended; 0: none.
+    read_ahead_at_ms: AtomicU64,
+    writing_at_ms: AtomicU64,
+    trouble: Mutex<Troubles>,
+}
+
+/// What a pipeline is doing when it gets into trouble: it does both at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doing {
+    Reading,
+    Writing,
+}
+
+#[derive(Debug, Default)]
+struct Troubles {
+    reading: Option<LastError>,
+    writing: Option<LastError>,
+}
+
+impl Troubles {
+    /// What cannot be written keeps everything behind it waiting.
+    fn shown(&self) -> Option<LastError> {
+        self.writing.as_ref().or(self.reading.as_ref()).cloned()
+    }
 }
 
 /// What [`Progress`] says at one moment.
@@ -84,8 +105,11 @@ impl Progress {
             retries: read(&self.retries),
             dead_lettered: read(&self.dead_lettered),
             skipped: read(&self.skipped),
-            oldest_pending_at_ms: Some(read(&self.pending_since_ms)).filter(|&at_ms| at_ms != 0),
-            last_error: self.error().clone(),
+            oldest_pending_at_ms: [&self.writing_at_ms, &self.read_ahead_at_ms]
+                .map(read)
+                .into_iter()
+                .find(|&at_ms| at_ms != 0),
+            last_error: self.troubles().shown(),
         }
     }
 
@@ -97,8 +121,12 @@ impl Progress {
         self.end.store(offset, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_oldest_pending(&self, at_ms: Option<u64>) {
-        self.pending_since_ms.store(at_ms.unwrap_or(0), Ordering::Relaxed);
+    pub(crate) fn set_read_ahead(&self, at_ms: Option<u64>) {
+        self.read_ahead_at_ms.store(at_ms.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_writing(&self, at_ms: Option<u64>) {
+        self.writing_at_ms.store(at_ms.unwrap_or(0), Ordering::Relaxed);
     }
 
     pub(crate) fn count_batch(&self, records: usize, bytes: usize) {
@@ -119,11 +147,15 @@ impl Progress {
         self.skipped.fetch_add(records, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_error(&self, error: Option<LastError>) {
-        *self.error() = error;
+    pub(crate) fn set_error(&self, doing: Doing, error: Option<LastError>) {
+        let mut troubles = self.troubles();
+        match doing {
+            Doing::Reading => troubles.reading = error,
+            Doing::Writing => troubles.writing = error,
+        }
     }
 
-    fn error(&self) -> MutexGuard<'_, Option<LastError>> {
-        self.last_error.lock().unwrap_or_else(PoisonError::into_inner)
+    fn troubles(&self) -> MutexGuard<'_, Troubles> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

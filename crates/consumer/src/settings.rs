@@ -7,6 +7,9 @@ use std::time::Duration;
 pub struct Settings {
     /// A batch is full at this many records; 0 means 1.
     pub batch_size: usize,
+    /// A batch is full at this many records instead while the stream holds as many more: for a sink whose batches
+    /// nobody sees, and which takes large ones for less.
+    pub behind_size: usize,
     /// A batch is written this long after its first record came, full or not.
     pub batch_window: Duration,
     /// A batch is full at this many bytes of payload; the last record may exceed it.

@@ -22,6 +22,9 @@ use crate::Batch;
 ///
 /// The feature `conformance` holds the suite that checks this; every sink's tests run it.
 pub trait Sink: Send {
+    /// What [`prepare`](Sink::prepare) makes of a batch; `()` when there is nothing to compute.
+    type Prepared: Send + Sync + 'static;
+
     /// The pipeline's name, as in settings, metrics and dead letters: `archive`, `live`.
     fn name(&self) -> &'static str;
 
@@ -30,8 +33,22 @@ pub trait Sink: Send {
     /// decides.
     fn position(&mut self) -> impl Future<Output = Result<Option<Offset>, SinkError>> + Send;
 
-    /// Writes a batch and, if the sink keeps its position, moves it to the end of the batch's range.
-    fn write(&mut self, batch: &Batch) -> impl Future<Output = Result<(), SinkError>> + Send;
+    /// Computes what a write of the batch needs and only the batch decides, such as its compressed form. Has no
+    /// effect: it runs on another thread while the batch before is written, and what it makes may never be written.
+    fn prepare(batch: &Batch) -> Self::Prepared;
+
+    /// Writes a batch and, if the sink keeps its position, moves it to the end of the batch's range. `prepared` is
+    /// what was made of this batch.
+    fn write_prepared(
+        &mut self,
+        batch: &Batch,
+        prepared: &Self::Prepared,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send;
+
+    /// Prepares a batch and writes it.
+    fn write(&mut self, batch: &Batch) -> impl Future<Output = Result<(), SinkError>> + Send {
+        async { self.write_prepared(batch, &Self::prepare(batch)).await }
+    }
 
     /// Takes back what unfinished writes of `batch` have left, so that its range may be written in smaller batches
     /// or given up. Idempotent. Only asked of sinks without a position; the others write a batch whole or not at

@@ -10,7 +10,7 @@ use onepixel_stream::Clock;
 use tokio::time::Instant;
 
 use crate::Progress;
-use crate::progress::LastError;
+use crate::progress::{Doing, LastError};
 
 /// The longest wait before the first retry; it doubles with each.
 const WAIT_FIRST: Duration = Duration::from_millis(100);
@@ -22,6 +22,7 @@ const LOG_EVERY: Duration = Duration::from_secs(60);
 /// One kind of trouble of one pipeline: starts with a failure, lasts through more of them, is over with a success.
 pub(crate) struct Trouble {
     consumer: &'static str,
+    doing: Doing,
     clock: Clock,
     progress: Arc<Progress>,
     failures: u32,
@@ -30,8 +31,8 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    pub(crate) fn new(consumer: &'static str, clock: Clock, progress: Arc<Progress>) -> Self {
-        Self { consumer, clock, progress, failures: 0, since_ms: 0, seldom: Seldom::default() }
+    pub(crate) fn new(consumer: &'static str, doing: Doing, clock: Clock, progress: Arc<Progress>) -> Self {
+        Self { consumer, doing, clock, progress, failures: 0, since_ms: 0, seldom: Seldom::default() }
     }
 
     /// Notes a failure. `what` could not be done.
@@ -45,7 +46,7 @@ impl Trouble {
             let (consumer, failures) = (self.consumer, self.failures);
             tracing::warn!(consumer, failures, error = %text, "in trouble; trying again until it is over");
         }
-        self.progress.set_error(Some(LastError { text, since_ms: self.since_ms }));
+        self.progress.set_error(self.doing, Some(LastError { text, since_ms: self.since_ms }));
     }
 
     /// Waits before the next attempt: at random up to a limit that doubles with each failure, so that pipelines
@@ -62,7 +63,7 @@ impl Trouble {
             tracing::info!(consumer = self.consumer, failures = self.failures, seconds, "out of trouble");
             self.failures = 0;
             self.seldom = Seldom::default();
-            self.progress.set_error(None);
+            self.progress.set_error(self.doing, None);
         }
     }
 }
@@ -125,7 +126,7 @@ mod tests {
     async fn a_failure_is_shown_until_it_is_over_and_logged_seldom() {
         let progress = Arc::new(Progress::default());
         let clock: Clock = Arc::new(|| 7_000);
-        let mut trouble = Trouble::new("test", clock, progress.clone());
+        let mut trouble = Trouble::new("test", Doing::Writing, clock, progress.clone());
         let error = std::io::Error::other("no route");
         trouble.note("cannot write", &error);
         let expected = LastError { text: "cannot write: no route".into(), since_ms: 7_000 };

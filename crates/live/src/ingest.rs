@@ -12,14 +12,14 @@
 
 use std::path::{Path, PathBuf};
 
-use onepixel_consumer::{Batch, Clock, Offset, Record, SinkError};
+use onepixel_consumer::{Batch, Clock, Offset, Record, SinkError, on_all_cores};
 use onepixel_event::Source;
 use rusqlite::{Transaction, TransactionBehavior};
 
 use crate::chunk::{Builder, Encoded};
 use crate::error::{Fault, OpenLiveError, WriteError};
 use crate::file::OpenFile;
-use crate::limits::UNSYNCED_AGE_MAX;
+use crate::limits::{PART_EVENTS, UNSYNCED_AGE_MAX};
 use crate::progress::{self, ProgressError};
 use crate::retention::now_ms;
 use crate::{line, merge, pieces};
@@ -50,8 +50,15 @@ impl Writer {
         Ok(taken.map_err(|error| Failure::from(error).sink(&self.path))?.map_or(0, |taken| taken.end))
     }
 
-    /// Counts what the batch holds above the position, and moves the position to the batch's end.
-    pub(crate) fn write(&mut self, batch: &Batch, horizon_ms: i64, clock: &Clock) -> Result<(), SinkError> {
+    /// Counts what the batch holds above the position, and moves the position to the batch's end. `counted` is all that
+    /// it holds.
+    pub(crate) fn write(
+        &mut self,
+        batch: &Batch,
+        counted: &Result<Counted, String>,
+        horizon_ms: i64,
+        clock: &Clock,
+    ) -> Result<(), SinkError> {
         let newest_unsynced = now_ms(clock) - i64::try_from(UNSYNCED_AGE_MAX.as_millis()).unwrap_or(i64::MAX);
         let is_old = |record: &Record| {
             i64::try_from(record.committed_at_ms).is_ok_and(|committed_ms| committed_ms < newest_unsynced)
@@ -59,8 +66,21 @@ impl Writer {
         let is_synced = batch.records.first().is_some_and(is_old);
         self.transact(is_synced, |transaction, builder| {
             let Some(fresh) = progress::advance(transaction, batch)? else { return Ok(()) };
-            let records = batch.records.iter().filter(|record| fresh.contains(record.offset));
-            count(transaction, builder, batch.partition, records, horizon_ms)
+            let is_fresh = |record: &&Record| fresh.contains(record.offset);
+            match counted {
+                Ok(counted)
+                    if counted.is_within(horizon_ms)
+                        && batch.records.iter().all(|record| is_fresh(&record)) =>
+                {
+                    counted.insert(transaction, batch.partition, horizon_ms)
+                }
+                // Some of it was counted before, or is not kept.
+                _ => Counted::of(builder, batch.records.iter().filter(is_fresh), horizon_ms)?.insert(
+                    transaction,
+                    batch.partition,
+                    horizon_ms,
+                ),
+            }
         })
     }
 
@@ -73,7 +93,11 @@ impl Writer {
     ) -> Result<(), SinkError> {
         self.transact(true, |transaction, builder| {
             if progress::fill(transaction, partition, record.offset)? {
-                count(transaction, builder, partition, std::iter::once(record), horizon_ms)?;
+                Counted::of(builder, std::iter::once(record), horizon_ms)?.insert(
+                    transaction,
+                    partition,
+                    horizon_ms,
+                )?;
             }
             Ok(())
         })
@@ -111,6 +135,12 @@ enum Failure {
     Fault(Fault),
 }
 
+impl From<String> for Failure {
+    fn from(reason: String) -> Self {
+        Self::Refused { reason }
+    }
+}
+
 impl From<ProgressError> for Failure {
     fn from(error: ProgressError) -> Self {
         Self::Progress(error)
@@ -140,42 +170,74 @@ impl Failure {
     }
 }
 
-/// Adds the records' events to the file. Events older than the time to live count in the totals only.
-fn count<'a>(
-    transaction: &Transaction<'_>,
-    builder: &mut Builder,
-    partition: u32,
-    records: impl Iterator<Item = &'a Record>,
-    horizon_ms: i64,
-) -> Result<(), Failure> {
-    let (mut pixel, mut api) = (0, 0);
-    let mut chunks: Vec<Encoded> = Vec::new();
-    // What a batch that was refused has left.
-    builder.clear();
-    for record in records {
-        if builder.is_full() {
-            chunks.push(builder.finish());
-        }
-        let read = line::read(&record.payload, |line| {
-            match line.source {
-                Source::Pixel => pixel += 1,
-                Source::Api => api += 1,
-            }
-            if line.ms >= horizon_ms {
-                builder.push(record.offset, line);
-            }
+/// The events of some records, as they are counted.
+#[derive(Default)]
+pub struct Counted {
+    pixel: i64,
+    api: i64,
+    chunks: Vec<Encoded>,
+}
+
+impl Counted {
+    /// Counts every record, on all cores; or says why one of them is no event.
+    pub(crate) fn of_batch(batch: &Batch) -> Result<Self, String> {
+        let parts: Vec<&[Record]> = batch.records.chunks(PART_EVENTS).collect();
+        let parts = on_all_cores(parts.len(), Builder::default, |builder, at| {
+            Self::of(builder, parts[at].iter(), i64::MIN)
         });
-        read.map_err(|error| Failure::Refused { reason: format!("offset {}: {error}", record.offset) })?;
+        parts.into_iter().try_fold(Self::default(), |mut sum, part| {
+            let part = part?;
+            sum.pixel += part.pixel;
+            sum.api += part.api;
+            sum.chunks.extend(part.chunks);
+            Ok(sum)
+        })
     }
-    if !builder.is_empty() {
-        chunks.push(builder.finish());
+
+    /// Events from before the horizon count in the totals only.
+    fn of<'a>(
+        builder: &mut Builder,
+        records: impl Iterator<Item = &'a Record>,
+        horizon_ms: i64,
+    ) -> Result<Self, String> {
+        let mut counted = Self::default();
+        // What was refused has left something.
+        builder.clear();
+        for record in records {
+            if builder.is_full() {
+                counted.chunks.push(builder.finish());
+            }
+            let read = line::read(&record.payload, |line| {
+                match line.source {
+                    Source::Pixel => counted.pixel += 1,
+                    Source::Api => counted.api += 1,
+                }
+                if line.ms >= horizon_ms {
+                    builder.push(record.offset, line);
+                }
+            });
+            read.map_err(|error| format!("offset {}: {error}", record.offset))?;
+        }
+        if !builder.is_empty() {
+            counted.chunks.push(builder.finish());
+        }
+        Ok(counted)
     }
-    if !chunks.is_empty() {
-        merge::make_room(transaction, horizon_ms)?;
+
+    /// True when none of its events is from before the horizon.
+    fn is_within(&self, horizon_ms: i64) -> bool {
+        self.chunks.iter().all(|chunk| chunk.min_ms >= horizon_ms)
     }
-    for chunk in &chunks {
-        pieces::insert(transaction, partition, None, false, chunk)?;
+
+    /// Adds the events to the file.
+    fn insert(&self, transaction: &Transaction<'_>, partition: u32, horizon_ms: i64) -> Result<(), Failure> {
+        if !self.chunks.is_empty() {
+            merge::make_room(transaction, horizon_ms)?;
+        }
+        for chunk in &self.chunks {
+            pieces::insert(transaction, partition, None, false, chunk)?;
+        }
+        progress::add(transaction, partition, self.pixel, self.api)?;
+        Ok(())
     }
-    progress::add(transaction, partition, pixel, api)?;
-    Ok(())
 }

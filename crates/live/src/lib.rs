@@ -33,6 +33,7 @@ mod store;
 mod view;
 
 pub use error::{OpenLiveError, ReadError, WriteError};
+pub use ingest::Counted;
 pub use query::{Gap, Partition, Size, Totals};
 pub use retention::{Forgotten, Retention};
 pub use sink::LiveSink;

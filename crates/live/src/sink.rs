@@ -9,7 +9,7 @@ use std::time::Duration;
 use onepixel_consumer::{Batch, Clock, Offset, Record, Sink, SinkError};
 
 use crate::error::{OpenLiveError, WriteError};
-use crate::ingest::Writer;
+use crate::ingest::{Counted, Writer};
 use crate::retention::horizon_ms;
 
 /// The partition whose position the sink tells: the embedded stream has one.
@@ -67,6 +67,9 @@ impl LiveSink {
 }
 
 impl Sink for LiveSink {
+    /// What the batch counts, or why a record of it is refused.
+    type Prepared = Result<Counted, String>;
+
     fn name(&self) -> &'static str {
         "live"
     }
@@ -75,8 +78,12 @@ impl Sink for LiveSink {
         self.attempt(|writer, _, _| writer.position(PARTITION)).map(Some)
     }
 
-    async fn write(&mut self, batch: &Batch) -> Result<(), SinkError> {
-        self.attempt(|writer, horizon_ms, clock| writer.write(batch, horizon_ms, clock))
+    fn prepare(batch: &Batch) -> Self::Prepared {
+        Counted::of_batch(batch)
+    }
+
+    async fn write_prepared(&mut self, batch: &Batch, counted: &Self::Prepared) -> Result<(), SinkError> {
+        self.attempt(|writer, horizon_ms, clock| writer.write(batch, counted, horizon_ms, clock))
     }
 
     async fn replay(&mut self, partition: u32, record: &Record) -> Result<(), SinkError> {

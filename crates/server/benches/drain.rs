@@ -143,6 +143,7 @@ async fn drain<S: Sink>(
         sink,
         settings: Settings {
             batch_size: 10_000,
+            behind_size: 10_000,
             batch_window: Duration::from_secs(60),
             batch_bytes: 64 << 20,
             max_retries: -1,
@@ -192,6 +193,8 @@ struct Counting {
 }
 
 impl Sink for Counting {
+    type Prepared = ();
+
     fn name(&self) -> &'static str {
         "counted"
     }
@@ -200,7 +203,9 @@ impl Sink for Counting {
         Ok(None)
     }
 
-    async fn write(&mut self, batch: &Batch) -> Result<(), SinkError> {
+    fn prepare(_: &Batch) {}
+
+    async fn write_prepared(&mut self, batch: &Batch, (): &()) -> Result<(), SinkError> {
         self.bytes += batch.records.iter().map(|record| record.payload.len()).sum::<usize>();
         Ok(())
     }

@@ -12,8 +12,12 @@ use tokio_util::sync::CancellationToken;
 use crate::config;
 use crate::data_dir::DataDir;
 
-/// Records of one live batch in memory; the contract sets no other limit for it.
-const LIVE_BATCH_BYTES: usize = 4 << 20;
+/// Records of a live batch while at least as many wait: a transaction costs ten times the work on an event, and cores
+/// can share this many.
+const LIVE_BEHIND_SIZE: usize = 10_000;
+
+/// Bytes of one live batch in memory; the contract sets no other limit for it.
+const LIVE_BATCH_BYTES: usize = 8 << 20;
 
 /// How long a consumer that has caught up lets events gather: nobody sees so short a delay, and waking it for every
 /// commit would cost as much as its work.
@@ -94,6 +98,7 @@ pub(crate) fn archive(settings: &config::Settings) -> Settings {
     let (own, both) = (&settings.archive, &settings.consumer);
     Settings {
         batch_size: own.batch_size,
+        behind_size: own.batch_size,
         batch_window: own.batch_window.0,
         batch_bytes: usize::try_from(own.batch_bytes.0).unwrap_or(usize::MAX),
         max_retries: own.max_retries.unwrap_or(both.max_retries),
@@ -108,6 +113,7 @@ pub(crate) fn relay(settings: &config::Settings) -> Settings {
     let (own, both) = (&settings.relay, &settings.consumer);
     Settings {
         batch_size: own.batch_size,
+        behind_size: own.batch_size,
         batch_window: own.batch_window.0,
         batch_bytes: usize::try_from(own.batch_bytes.0).unwrap_or(usize::MAX),
         max_retries: own.max_retries.unwrap_or(both.max_retries),
@@ -121,6 +127,7 @@ pub(crate) fn live(settings: &config::Settings) -> Settings {
     let (own, both) = (&settings.live, &settings.consumer);
     Settings {
         batch_size: own.batch_size,
+        behind_size: own.batch_size.max(LIVE_BEHIND_SIZE),
         batch_window: own.batch_window.0,
         batch_bytes: LIVE_BATCH_BYTES,
         max_retries: own.max_retries.unwrap_or(both.max_retries),

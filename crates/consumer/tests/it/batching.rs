@@ -49,6 +49,46 @@ async fn the_window_counts_from_the_first_record() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_behind_takes_larger_batches_until_it_is_not() {
+    let mut rig = Rig::new(Store::objects());
+    rig.settings.behind_size = 30;
+    rig.append(95);
+    let running = rig.start();
+    running.after(MOMENT).await;
+    assert_eq!(rig.store.writes(), [(0, 30), (30, 60), (60, 90)]);
+    rig.append(24);
+    running.after(MOMENT).await;
+    assert_eq!(rig.store.writes()[3..], [(90, 100), (100, 110)]);
+    running.crash().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_batch_is_read_ahead_while_the_sink_does_not_answer() {
+    let rig = Rig::new(Store::objects());
+    let first_at_ms = rig.snapshot().oldest_pending_at_ms;
+    assert_eq!(first_at_ms, None);
+    rig.append(10);
+    rig.store.set_down(true);
+    let running = rig.start();
+    running.after(MOMENT).await;
+    let at = rig.snapshot();
+    running.after(Duration::from_secs(7)).await;
+    rig.append(40);
+    running.after(Duration::from_secs(7)).await;
+    // What is shown is the batch that waits for the sink, not the one behind it, and nothing beyond that was read.
+    assert_eq!(rig.snapshot().oldest_pending_at_ms, at.oldest_pending_at_ms);
+    assert!(rig.snapshot().last_error.is_some());
+    assert!(rig.store.writes().iter().all(|write| *write == (0, 10)));
+    assert_eq!((rig.snapshot().committed, rig.snapshot().end), (0, 50));
+    rig.store.set_down(false);
+    running.after(Duration::from_secs(40)).await;
+    let at = rig.snapshot();
+    assert_eq!((at.committed, at.oldest_pending_at_ms, at.last_error), (50, None, None));
+    running.crash().await;
+    rig.expect(50, &[]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn bytes_fill_a_batch_too() {
     async fn check(batch_bytes: usize, payloads: &[usize], expected: &[(u64, u64)]) {
         let mut rig = Rig::new(Store::objects());

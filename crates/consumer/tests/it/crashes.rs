@@ -116,6 +116,7 @@ struct Run {
     faults: Vec<Fault>,
     polls: usize,
     batch_size: usize,
+    behind_size: usize,
     max_retries: i64,
     bisect: bool,
     more: u8,
@@ -124,11 +125,19 @@ struct Run {
 fn run() -> impl Strategy<Value = Run> {
     let fault = prop_oneof![4 => Just(Fault::None), 1 => Just(Fault::Before), 1 => Just(Fault::After)];
     let retries = prop_oneof![2 => Just(-1_i64), 1 => 0_i64..3];
-    (proptest::collection::vec(fault, 0..20), 1_usize..80, 1_usize..40, retries, any::<bool>(), 0_u8..30)
-        .prop_map(|(faults, polls, batch_size, max_retries, bisect, more)| Run {
+    (
+        proptest::collection::vec(fault, 0..20),
+        1_usize..80,
+        (1_usize..40, 1_usize..60),
+        retries,
+        any::<bool>(),
+        0_u8..30,
+    )
+        .prop_map(|(faults, polls, (batch_size, behind_size), max_retries, bisect, more)| Run {
             faults,
             polls,
             batch_size,
+            behind_size,
             max_retries,
             bisect,
             more,
@@ -159,6 +168,7 @@ proptest! {
             for run in &runs {
                 append(&rig, run.more.into());
                 rig.settings.batch_size = run.batch_size;
+                rig.settings.behind_size = run.behind_size;
                 rig.settings.max_retries = run.max_retries;
                 rig.settings.bisect_on_error = run.bisect;
                 rig.store.plan(run.faults.clone());

@@ -102,6 +102,8 @@ impl Store {
 pub(crate) struct MemorySink(Store);
 
 impl Sink for MemorySink {
+    type Prepared = ();
+
     fn name(&self) -> &'static str {
         "memory"
     }
@@ -110,7 +112,9 @@ impl Sink for MemorySink {
         Ok(self.0.state().position)
     }
 
-    async fn write(&mut self, batch: &Batch) -> Result<(), SinkError> {
+    fn prepare(_: &Batch) {}
+
+    async fn write_prepared(&mut self, batch: &Batch, (): &()) -> Result<(), SinkError> {
         self.0.state().writes.push((batch.range.start, batch.range.end));
         let position = self.0.state().position;
         if position.is_some_and(|position| batch.range.end <= position) {

@@ -40,6 +40,7 @@ impl Rig {
     pub(crate) fn new(store: Store) -> Self {
         let settings = Settings {
             batch_size: 10,
+            behind_size: usize::MAX,
             batch_window: Duration::from_secs(5),
             batch_bytes: 1 << 20,
             max_retries: -1,

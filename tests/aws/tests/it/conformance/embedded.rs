@@ -63,6 +63,7 @@ impl Embedded {
             sink: self.sink(),
             settings: Settings {
                 batch_size: 3,
+                behind_size: 3,
                 batch_window: Duration::from_millis(5),
                 batch_bytes: 1 << 20,
                 max_retries: -1,
