@@ -115,6 +115,11 @@ impl<S: Source> Batcher<S> {
         }
     }
 
+    /// True when a full batch more is there.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.source.end().saturating_sub(self.start) >= self.full_size() as u64
+    }
+
     /// The last batch is with whoever writes it.
     pub(crate) fn handed_over(&self) {
         self.progress.set_read_ahead(None);

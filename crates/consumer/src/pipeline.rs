@@ -5,8 +5,11 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::future::Future as _;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use onepixel_stream::{Clock, Offset};
@@ -78,7 +81,7 @@ pub struct Pipeline<Src, Snk> {
     pub progress: Arc<Progress>,
 }
 
-impl<Src: Source, Snk: Sink> Pipeline<Src, Snk> {
+impl<Src: Source + 'static, Snk: Sink> Pipeline<Src, Snk> {
     /// Runs until the source is closed, or until `shutdown` is cancelled and everything that was durable at that
     /// moment is written and committed. Whoever cannot wait that long drops the future.
     ///
@@ -103,7 +106,7 @@ impl<Src: Source, Snk: Sink> Pipeline<Src, Snk> {
         tokio::select! {
             biased;
             ended = write::<Snk>(&mut delivery, receiver) => ended,
-            never = read_ahead::<Src, Snk>(&mut batcher, sender) => match never {},
+            never = read_ahead::<Src, Snk>(batcher, sender) => match never {},
         }
     }
 
@@ -171,28 +174,30 @@ enum Ready<P> {
     Finished,
 }
 
-/// Reads batch after batch and has each prepared, as soon as the one before is being written. Ends with the source
-/// or with an error, and both are handed over in their turn; then it waits to be dropped.
-async fn read_ahead<Src: Source, Snk: Sink>(
-    batcher: &mut Batcher<Src>,
-    sender: mpsc::Sender<Result<Ready<Snk::Prepared>, PipelineError>>,
+type Handed<P> = Result<Ready<P>, PipelineError>;
+
+/// Reads batch after batch and has each prepared, while the one before is being written. Ends with the source or with
+/// an error, and both are handed over in their turn; then it waits to be dropped.
+async fn read_ahead<Src: Source + 'static, Snk: Sink>(
+    mut batcher: Batcher<Src>,
+    sender: mpsc::Sender<Handed<Snk::Prepared>>,
 ) -> Infallible {
     // The other end is only dropped together with this.
     while let Ok(room) = sender.reserve().await {
-        let ready = match batcher.next().await {
-            Ok(Next::Batch(batch)) => {
-                let (batch, prepared) = prepared::<Snk>(batch).await;
-                Ok(Ready::Batch(batch, prepared))
-            }
-            Ok(Next::Gone(range)) => {
-                batcher.seek(range.end);
-                Ok(Ready::Gone(range))
-            }
-            Ok(Next::Finished) => Ok(Ready::Finished),
-            Err(error) => Err(error),
+        let early;
+        (batcher, early) = at_once::<Src, Snk>(batcher).await;
+        let handed = match early {
+            Some(handed) => handed,
+            None => match batcher.next().await {
+                Ok(next) => elsewhere(move || ready::<Snk>(next)).await,
+                Err(error) => Err(error),
+            },
         };
-        let is_last = matches!(ready, Ok(Ready::Finished) | Err(_));
-        room.send(ready);
+        if let Ok(Ready::Gone(range)) = &handed {
+            batcher.seek(range.end);
+        }
+        let is_last = matches!(handed, Ok(Ready::Finished) | Err(_));
+        room.send(handed);
         batcher.handed_over();
         if is_last {
             break;
@@ -201,16 +206,41 @@ async fn read_ahead<Src: Source, Snk: Sink>(
     std::future::pending().await
 }
 
-/// The batch and what the sink makes of it, on a thread that may compute for a while.
-async fn prepared<Snk: Sink>(batch: Batch) -> (Batch, Snk::Prepared) {
-    let work = move || {
-        let prepared = Snk::prepare(&batch);
-        (batch, prepared)
-    };
+/// Reads and prepares a batch that is there as a whole, all of it elsewhere; `None` when it has to be waited for.
+async fn at_once<Src: Source + 'static, Snk: Sink>(
+    mut batcher: Batcher<Src>,
+) -> (Batcher<Src>, Option<Handed<Snk::Prepared>>) {
+    if !batcher.is_behind() {
+        return (batcher, None);
+    }
+    elsewhere(move || {
+        let next = pin!(batcher.next()).poll(&mut Context::from_waker(Waker::noop()));
+        let handed = match next {
+            Poll::Ready(next) => Some(next.and_then(ready::<Snk>)),
+            Poll::Pending => None,
+        };
+        (batcher, handed)
+    })
+    .await
+}
+
+fn ready<Snk: Sink>(next: Next) -> Handed<Snk::Prepared> {
+    Ok(match next {
+        Next::Batch(batch) => {
+            let prepared = Snk::prepare(&batch);
+            Ready::Batch(batch, prepared)
+        }
+        Next::Gone(range) => Ready::Gone(range),
+        Next::Finished => Ready::Finished,
+    })
+}
+
+/// Does `work`, which may compute for a while, on another thread.
+async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
+            Ok(cause) => std::panic::resume_unwind(cause),
             // The runtime ends, and this with it.
             Err(_) => std::future::pending().await,
         },
@@ -220,7 +250,7 @@ async fn prepared<Snk: Sink>(batch: Batch) -> (Batch, Snk::Prepared) {
 /// Writes one batch after the other as they become ready.
 async fn write<Snk: Sink>(
     delivery: &mut Delivery<Snk>,
-    mut receiver: mpsc::Receiver<Result<Ready<Snk::Prepared>, PipelineError>>,
+    mut receiver: mpsc::Receiver<Handed<Snk::Prepared>>,
 ) -> Result<(), PipelineError> {
     loop {
         let ready = match tokio::time::timeout(COMMIT_AFTER, receiver.recv()).await {
