@@ -260,6 +260,8 @@ async fn write<Snk: Sink>(
                 receiver.recv().await
             }
         };
+        // The next batch is begun to be read now: a sink may hold this thread until the disk has answered.
+        tokio::task::yield_now().await;
         match ready {
             Some(Ok(Ready::Batch(batch, prepared))) => delivery.deliver(batch, Some(prepared), false).await?,
             Some(Ok(Ready::Gone(range))) => skip(delivery, range).await?,

@@ -128,6 +128,19 @@ impl Builder {
             || self.text_bytes >= CHUNK_BYTES_MAX
     }
 
+    /// Makes room for so many events more.
+    pub(crate) fn reserve(&mut self, events: usize) {
+        self.offsets.reserve(events);
+        self.times.reserve(events);
+        self.cell_codes.reserve(events);
+        self.visitor_codes.reserve(events);
+        self.visitors.reserve(events);
+        let visitors = &self.visitors;
+        let spread = |code: &u16| visitors.get(usize::from(*code)).map_or(0, Visitor::spread);
+        self.visitor_of.reserve(events, spread);
+        self.texts.iter_mut().for_each(|column| column.codes.reserve(events));
+    }
+
     /// Adds an event; not to a full chunk.
     pub(crate) fn push(&mut self, offset: u64, line: &Line<'_>) {
         self.offsets.push(offset);
@@ -295,15 +308,20 @@ impl Builder {
 
 impl TextColumn {
     fn append(&mut self, texts: &Texts, codes: &[u16], rows: &[u32]) {
-        let mut code_of: Vec<Option<u16>> = vec![None; texts.len()];
         let Self { dictionary, codes: out } = self;
-        out.extend(rows.iter().map(|row| {
-            let local = usize::from(codes[*row as usize]);
-            match code_of[local] {
-                Some(code) => code,
-                None => *code_of[local].insert(narrow(dictionary.number(texts.get(local)))),
-            }
-        }));
+        if texts.len() == 1 && !rows.is_empty() {
+            // Most columns of most events are empty.
+            let code = narrow(dictionary.number(texts.get(0)));
+            out.resize(out.len() + rows.len(), code);
+            return;
+        }
+        let mut is_used = vec![false; texts.len()];
+        rows.iter().for_each(|row| is_used[usize::from(codes[*row as usize])] = true);
+        let number = |(local, is_used): (usize, &bool)| {
+            if *is_used { narrow(dictionary.number(texts.get(local))) } else { 0 }
+        };
+        let code_of: Vec<u16> = is_used.iter().enumerate().map(number).collect();
+        out.extend(rows.iter().map(|row| code_of[usize::from(codes[*row as usize])]));
     }
 }
 

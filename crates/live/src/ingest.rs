@@ -183,6 +183,7 @@ impl Counted {
     pub(crate) fn of_batch(batch: &Batch) -> Result<Self, String> {
         let parts: Vec<&[Record]> = batch.records.chunks(PART_EVENTS).collect();
         let parts = on_all_cores(parts.len(), Builder::default, |builder, at| {
+            builder.reserve(parts[at].len());
             Self::of(builder, parts[at].iter(), i64::MIN)
         });
         parts.into_iter().try_fold(Self::default(), |mut sum, part| {

@@ -7,7 +7,7 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Events of one chunk: their numbers within it, and so every code, fit 16 bits.
 pub const CHUNK_EVENTS_MAX: usize = 1 << 16;
 /// Events of a batch that one core reads at once; each such part of a batch becomes a chunk.
-pub(crate) const PART_EVENTS: usize = 2_000;
+pub(crate) const PART_EVENTS: usize = 5_000;
 /// Bytes of text and about as much of a chunk's columns: what a chunk costs in memory while it is built.
 pub(crate) const CHUNK_BYTES_MAX: usize = 4 << 20;
 /// Pairs of a site and a class in one chunk: with a bit for page views, their code fits 16 bits.

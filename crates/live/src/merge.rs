@@ -70,14 +70,14 @@ fn merge_group(
 ) -> Result<i64, Fault> {
     let mut hours: BTreeMap<i64, Vec<(usize, Vec<u32>)>> = BTreeMap::new();
     for (index, columns) in group.iter().enumerate() {
-        for (row, ms) in (0_u32..).zip(&columns.times) {
-            if *ms < horizon_ms {
-                continue;
-            }
-            let parts = hours.entry(ms.div_euclid(HOUR_MS)).or_default();
+        let rows = (0_u32..).zip(&columns.times).filter(|(_, ms)| **ms >= horizon_ms);
+        let rows: Vec<(u32, i64)> = rows.map(|(row, ms)| (row, ms.div_euclid(HOUR_MS))).collect();
+        for run in rows.chunk_by(|(_, hour), (_, next)| hour == next) {
+            let parts = hours.entry(run[0].1).or_default();
+            let run = run.iter().map(|(row, _)| *row);
             match parts.last_mut() {
-                Some((of, rows)) if *of == index => rows.push(row),
-                _ => parts.push((index, vec![row])),
+                Some((of, rows)) if *of == index => rows.extend(run),
+                _ => parts.push((index, run.collect())),
             }
         }
     }
