@@ -108,3 +108,72 @@ fn member(parts: &[Part]) -> Vec<u8> {
     member.extend_from_slice(&(text_bytes as u32).to_le_bytes());
     member
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use flate2::bufread::GzDecoder;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reads one member, and expects nothing behind it.
+    fn inflate(object: &[u8]) -> Vec<u8> {
+        let mut decoder = GzDecoder::new(object);
+        let mut text = Vec::new();
+        decoder.read_to_end(&mut text).unwrap();
+        assert!(decoder.into_inner().is_empty(), "bytes behind the member");
+        text
+    }
+
+    #[track_caller]
+    fn check(lines: &[Vec<u8>]) -> Vec<u8> {
+        let object = gzip_lines(lines.iter().map(Vec::as_slice));
+        let text: Vec<u8> = lines.iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect();
+        assert!(inflate(&object) == text, "{} lines come back as others", lines.len());
+        assert_eq!(object, gzip_lines(lines.iter().map(Vec::as_slice)), "not the same bytes again");
+        object
+    }
+
+    /// Bytes that do not shrink; the generator of Numerical Recipes.
+    fn noise(bytes: usize, seed: u32) -> Vec<u8> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        (0..bytes).map(|_| next().max(b' ')).collect()
+    }
+
+    #[test]
+    fn an_object_of_any_size_is_one_member() {
+        assert_eq!(check(&[])[..10], HEADER);
+        check(&[Vec::new()]);
+        let event = |n: u32| format!("{{\"id\":\"{n:08x}\",\"page\":\"/{}\"}}", n % 97).into_bytes();
+        for lines in [1, 1000, 15_000, 15_001, 60_000] {
+            check(&(0..lines).map(event).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn what_does_not_shrink_is_kept_too() {
+        check(&[noise(3 * PART_BYTES, 1), b"{}".to_vec(), noise(PART_BYTES - 1, 2), noise(PART_BYTES, 3)]);
+        check(&(0..3000).map(|n| noise(700, n)).collect::<Vec<_>>());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_lines_come_back(
+            pieces in prop::collection::vec((prop::collection::vec(b' '..=255, 0..40), 1_usize..3000, 0_usize..200), 0..60),
+        ) {
+            let lines: Vec<Vec<u8>> = pieces
+                .iter()
+                .flat_map(|(piece, times, lines)| std::iter::repeat_n(piece.repeat(*times % 40), *lines))
+                .collect();
+            check(&lines);
+        }
+    }
+}

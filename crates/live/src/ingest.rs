@@ -179,7 +179,7 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Counts every record, on all cores; or says why one of them is no event.
+    /// Counts every record, on all cores; or says why one of them is no event. No time to live is known here.
     pub(crate) fn of_batch(batch: &Batch) -> Result<Self, String> {
         let parts: Vec<&[Record]> = batch.records.chunks(PART_EVENTS).collect();
         let parts = on_all_cores(parts.len(), Builder::default, |builder, at| {

@@ -49,13 +49,14 @@ pub const FORGET_CHUNKS_MAX: usize = 64;
 pub const FORGET_LATE_MAX: Duration = Duration::from_secs(2 * 3600);
 /// Size of a page of the file: large, as almost all of it is columns of tens of kilobytes.
 pub(crate) const PAGE_BYTES: i64 = 16 * 1024;
-/// Size the write-ahead log is copied back at, in pages.
-pub(crate) const CHECKPOINT_PAGES: i64 = 1_024;
+/// Size the write-ahead log is copied back at, in pages: 64 MiB, so that most fresh chunks are merged before they
+/// would be copied.
+pub(crate) const CHECKPOINT_PAGES: i64 = 4_096;
 /// Size of the write-ahead log from which on the sink waits for questions to end, up to its time-out: while one
 /// follows the other without a pause, the log cannot be begun again, and grows.
 pub(crate) const LOG_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// Size the write-ahead log is cut to after it was copied back.
-pub(crate) const LOG_BYTES_KEPT: i64 = 32 * 1024 * 1024;
+pub(crate) const LOG_BYTES_KEPT: i64 = 80 * 1024 * 1024;
 /// Page cache of the writing connection, in KiB.
 pub(crate) const WRITER_CACHE_KIB: i64 = 2 * 1024;
 /// Page cache of each reading connection, in KiB.

@@ -57,9 +57,12 @@ impl Context<'_> {
         let ended = CancellationToken::new();
         let at_end = ended.clone().drop_guard();
         let tokens = (drain.clone(), abandon.clone());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = format!("consumer-{name}");
+        // Its other threads are named alike: they read and prepare what it writes.
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().thread_name(&thread).enable_all().build()?;
         std::thread::Builder::new()
-            .name(format!("consumer-{name}"))
+            .name(thread)
             .spawn(move || {
                 let work = tokens.1.run_until_cancelled(pipeline.run(tokens.0));
                 match runtime.block_on(work) {

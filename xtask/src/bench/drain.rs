@@ -15,7 +15,7 @@ use super::load::{Load, Sender};
 use super::outcome::Outcome;
 use super::rounds::machine_load;
 use super::subject::{Launch, Place, Running, until};
-use super::usage::threads;
+use super::usage::{Usage, threads};
 
 /// Events of the backlog, unless `XTASK_BENCH_EVENTS` says otherwise.
 const EVENTS: u64 = 10_000_000;
@@ -40,7 +40,7 @@ struct Drained {
     took: Duration,
     drained: u64,
     filled: u64,
-    /// CPU time of the pipeline's thread.
+    /// CPU time of the pipeline's threads.
     cpu_us: f64,
     load: Load,
 }
@@ -113,10 +113,13 @@ fn drain(
     let server = Running::start(launch, place, 0)?;
     let committed = format!("onepixel_consumer_committed_offset{{consumer=\"{pipeline}\"}}");
     let state = || -> anyhow::Result<(Instant, u64, u64, f64)> {
-        // The kernel keeps fifteen characters of a name.
+        // Some of the pipeline's threads have ended: what others did not use is its own. The kernel keeps fifteen
+        // characters of a name.
         let name: String = format!("consumer-{pipeline}").chars().take(15).collect();
-        let own = threads(server.pids()?[0])?.into_values().filter(|thread| thread.name == name);
-        let cpu = own.map(|thread| thread.cpu_us).sum();
+        let pid = server.pids()?[0];
+        let others = threads(pid)?.into_values().filter(|thread| thread.name != name);
+        let all = Usage::of(&[pid])?;
+        let cpu = all.user_us + all.sys_us - others.map(|thread| thread.cpu_us).sum::<f64>();
         let end = server.metric("onepixel_stream_durable_offset")?;
         Ok((Instant::now(), server.metric(&committed)?, end, cpu))
     };
@@ -166,7 +169,7 @@ fn outcome(
         "filled/s meanwhile",
         "drained x filled meanwhile",
         "drained x filled alone",
-        "CPU us of the pipeline's thread per event",
+        "CPU us of the pipeline's threads per event",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for one in drained {

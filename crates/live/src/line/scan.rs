@@ -103,12 +103,12 @@ impl<'a> Cursor<'a> {
     /// The text behind a name that ends with the opening quote.
     fn text<const N: usize>(&mut self, name: &[u8; N]) -> Option<&'a str> {
         self.take(name)?;
-        self.to_quote()
+        self.until_quote()
     }
 
     /// The same when the name may be missing.
     fn some_text<const N: usize>(&mut self, name: &[u8; N]) -> Option<Option<&'a str>> {
-        if self.skip(name) { self.to_quote().map(Some) } else { Some(None) }
+        if self.skip(name) { self.until_quote().map(Some) } else { Some(None) }
     }
 
     /// The same for a column, where nothing is an empty text.
@@ -117,7 +117,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Up to the closing quote, which is passed: the line holds no escapes.
-    fn to_quote(&mut self) -> Option<&'a str> {
+    fn until_quote(&mut self) -> Option<&'a str> {
         let end = self.at + memchr(b'"', self.rest())?;
         let text = self.text.get(self.at..end)?;
         self.at = end + 1;
