@@ -128,19 +128,6 @@ impl Builder {
             || self.text_bytes >= CHUNK_BYTES_MAX
     }
 
-    /// Makes room for so many events more.
-    pub(crate) fn reserve(&mut self, events: usize) {
-        self.offsets.reserve(events);
-        self.times.reserve(events);
-        self.cell_codes.reserve(events);
-        self.visitor_codes.reserve(events);
-        self.visitors.reserve(events);
-        let visitors = &self.visitors;
-        let spread = |code: &u16| visitors.get(usize::from(*code)).map_or(0, Visitor::spread);
-        self.visitor_of.reserve(events, spread);
-        self.texts.iter_mut().for_each(|column| column.codes.reserve(events));
-    }
-
     /// Adds an event; not to a full chunk.
     pub(crate) fn push(&mut self, offset: u64, line: &Line<'_>) {
         self.offsets.push(offset);

@@ -10,6 +10,7 @@
 //! that is older than an hour is synced, with all before it, and so is every replayed dead letter. Retention makes
 //! what is left durable once a minute.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use onepixel_consumer::{Batch, Clock, Offset, Record, SinkError, on_all_cores};
@@ -170,6 +171,11 @@ impl Failure {
     }
 }
 
+thread_local! {
+    /// A thread that prepares one batch after the other keeps its builder's memory.
+    static BUILDER: RefCell<Builder> = RefCell::default();
+}
+
 /// The events of some records, as they are counted.
 #[derive(Default)]
 pub struct Counted {
@@ -182,10 +188,10 @@ impl Counted {
     /// Counts every record, on all cores; or says why one of them is no event. No time to live is known here.
     pub(crate) fn of_batch(batch: &Batch) -> Result<Self, String> {
         let parts: Vec<&[Record]> = batch.records.chunks(PART_EVENTS).collect();
-        let parts = on_all_cores(parts.len(), Builder::default, |builder, at| {
-            builder.reserve(parts[at].len());
-            Self::of(builder, parts[at].iter(), i64::MIN)
-        });
+        let count = |(): &mut (), at: usize| {
+            BUILDER.with_borrow_mut(|builder| Self::of(builder, parts[at].iter(), i64::MIN))
+        };
+        let parts = on_all_cores(parts.len(), || (), count);
         parts.into_iter().try_fold(Self::default(), |mut sum, part| {
             let part = part?;
             sum.pixel += part.pixel;
