@@ -58,9 +58,13 @@ impl Context<'_> {
         let at_end = ended.clone().drop_guard();
         let tokens = (drain.clone(), abandon.clone());
         let thread = format!("consumer-{name}");
-        // Its other threads are named alike: they read and prepare what it writes.
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().thread_name(&thread).enable_all().build()?;
+        // One other thread, named alike, reads and prepares what this one writes: two would take turns, and each keep
+        // memory of its own.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .thread_name(&thread)
+            .max_blocking_threads(1)
+            .enable_all()
+            .build()?;
         std::thread::Builder::new()
             .name(thread)
             .spawn(move || {
