@@ -10,6 +10,8 @@ use super::words::{BLOG, CAMPAIGNS, LANGUAGES, MACHINES, READERS, REFERRERS, SHO
 
 /// Sessions that begin in a minute, on average over a day.
 const SESSIONS_PER_MINUTE: f64 = 14.0;
+/// How much of that there is at least: whoever looks at night wants to see something move, too.
+const QUIETEST: f64 = 0.6;
 /// A crowd comes from one link: how many times the usual, for how long, and how often.
 const CROWD: f64 = 6.0;
 const CROWD_MS: u64 = 8 * 60_000;
@@ -86,7 +88,7 @@ impl Traffic {
         let day = at_ms as f64 / DAY_MS as f64 * std::f64::consts::TAU;
         let rhythm = 1.0 - 0.6 * (day - 0.2).cos() + 0.2 * (2.0 * day - 1.0).sin();
         let crowd = if self.is_crowded(at_ms) { CROWD } else { 1.0 };
-        SESSIONS_PER_MINUTE * rhythm.max(0.1) * crowd
+        SESSIONS_PER_MINUTE * rhythm.max(QUIETEST) * crowd
     }
 
     fn is_crowded(&self, at_ms: u64) -> bool {
